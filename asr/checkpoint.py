@@ -1,0 +1,101 @@
+"""A model as a folder: weights, config, tokenizer and a card that says what it is.
+
+The folder is all that is needed to transcribe. It holds no pickled objects: weights are
+safetensors in float16, the rest is text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from asr.config import ModelConfig, read_yaml, to_yaml, validate
+from asr.errors import AsrError
+from asr.files import atomic, write_text
+from asr.model import AcousticModel
+from asr.tokenizer import Tokenizer, load_tokenizer
+
+WEIGHTS = "model.safetensors"
+CONFIG = "config.yaml"
+TOKENIZER = "tokenizer.json"
+CARD = "README.md"
+
+BUNDLED = Path(__file__).parent / "models"
+DEFAULT_MODEL = "mini-librispeech"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model that can be run, and the units it emits."""
+
+    model: AcousticModel
+    tokenizer: Tokenizer
+
+
+def save_model(
+    folder: str | Path, model: AcousticModel, tokenizer: Tokenizer, card: str
+) -> None:
+    """Writes a model folder; every file is replaced whole, the weights last."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / CONFIG, to_yaml(model.config))
+    tokenizer.save(folder / TOKENIZER)
+    write_text(folder / CARD, card)
+    halves = {name: _half(tensor) for name, tensor in model.state_dict().items()}
+    with atomic(folder / WEIGHTS) as temporary:
+        save_file(halves, temporary)
+
+
+def load_model(name: str | Path | None = None) -> Checkpoint:
+    """Loads a model, in float32 and in evaluation mode, on the CPU.
+
+    Args:
+        name: a model's folder, or the name of a bundled one; by default the bundled default.
+
+    Raises:
+        AsrError: there is no such model, or a file of it is missing or damaged.
+    """
+    folder = find_model(name)
+    config = validate(ModelConfig, read_yaml(folder / CONFIG), f"the config of the model {folder}")
+    tokenizer = load_tokenizer(folder / TOKENIZER)
+    model = AcousticModel(config, len(tokenizer))
+    weights = read_weights(folder)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise AsrError(
+            f"the weights in {folder / WEIGHTS} do not fit the config and tokenizer beside them"
+        ) from error
+    return Checkpoint(model.eval(), tokenizer)
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """The weights of a model folder, in float32."""
+    path = folder / WEIGHTS
+    try:
+        return {name: tensor.float() for name, tensor in load_file(path).items()}
+    except FileNotFoundError as error:
+        raise AsrError(f"the model {folder} has no weights: {WEIGHTS} is missing") from error
+    except (SafetensorError, OSError) as error:
+        raise AsrError(f"the weights {path} are damaged; copy or train the model again") from error
+
+
+def find_model(name: str | Path | None = None) -> Path:
+    """The folder of a model given by path or by the name of a bundled one."""
+    name = DEFAULT_MODEL if name is None else name
+    for folder in (Path(name), BUNDLED / name):
+        if (folder / CONFIG).is_file():
+            return folder
+    if Path(name).exists():
+        raise AsrError(f"{name} is not a model's folder: it holds no {CONFIG}")
+    bundled = ", ".join(sorted(path.parent.name for path in BUNDLED.glob(f"*/{CONFIG}")))
+    raise AsrError(f"there is no model {name}: neither a folder nor a bundled one ({bundled})")
+
+
+def _half(tensor: Tensor) -> Tensor:
+    return tensor.detach().to("cpu", torch.float16).contiguous()

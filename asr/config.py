@@ -1,0 +1,210 @@
+"""Recipes: every setting of a model and of its training, typed, with its default and its unit.
+
+A recipe is a YAML file of these sections; what it leaves out takes the default given here. On the
+command line ``section.key=value`` comes after the file and wins.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from asr.errors import AsrError
+from asr.files import why_unreadable
+
+Positive = Annotated[int, Field(gt=0)]
+Natural = Annotated[int, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A group of settings: immutable, and closed to keys it doesn't know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataConfig(Section):
+    """Which manifests are read: a subset's name (``manifests/NAME.jsonl``) or a .jsonl path."""
+
+    manifests: str = "data/manifests"  # where prepare writes and names are looked for
+    cache: str = "data/cache"  # decoded audio, 32 kB a second; made when first needed
+    train: tuple[str, ...] = Field(min_length=1)
+    dev: tuple[str, ...] = Field(min_length=1)
+    test: tuple[str, ...] = ()  # what `asr run` scores at the end
+    dev_utterances: Positive = 250  # an evenly spaced part of dev scored after every epoch
+    max_seconds: Seconds = 36.0  # longer training utterances are reported and left out
+
+
+class UnitsConfig(Section):
+    """What the model emits."""
+
+    kind: Literal["characters", "bpe"] = "characters"
+    size: Positive = 128  # of bpe
+
+
+class FrontEndConfig(Section):
+    """Convolutions over time and mel bins, each with stride 2 in both."""
+
+    channels: tuple[Positive, ...] = Field(default=(32, 32), min_length=1)
+
+
+class EncoderConfig(Section):
+    """Stacked recurrent layers, each followed by layer normalisation."""
+
+    cell: Literal["lstm", "gru"] = "lstm"
+    bidirectional: bool = True
+    layers: Positive = 4
+    hidden: Positive = 320  # per direction
+    # After this layer, counted from 1, two frames are stacked into one: the layers above read half
+    # as many, and the heads there emit two frames for each. 0 for never.
+    stack_after: Natural = 0
+    # Of whole channels for a whole utterance (variational dropout, Gal and Ghahramani 2016).
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
+
+
+class ModelConfig(Section):
+    mel_bins: Annotated[int, Field(ge=8, le=128)] = 80
+    front_end: FrontEndConfig = FrontEndConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    # A second CTC head on a lower layer, counted from 1, that only training sees (Lee and
+    # Watanabe, arXiv 2102.03216); 0 for none.
+    intermediate_layer: Natural = 0
+
+
+class AugmentConfig(Section):
+    """What training hears differently every epoch."""
+
+    speeds: tuple[Annotated[float, Field(ge=0.5, le=2)], ...] = Field((0.9, 1.0, 1.1), min_length=1)
+    # SpecAugment (Park et al. 2019): masked frames and mel bins take the utterance's mean.
+    frequency_masks: Natural = 2
+    frequency_width: Natural = 27  # mel bins at most
+    time_masks_per_second: Annotated[float, Field(ge=0)] = 0.5
+    time_width: Natural = 40  # frames of 10 ms at most
+
+
+class TrainConfig(Section):
+    epochs: Positive = 40
+    batch_seconds: Seconds = 160.0  # audio in a batch, padding included
+    peak_rate: Annotated[float, Field(gt=0)] = 2e-3
+    warm_up: Fraction = 0.1  # the part of training in which the rate rises; then half a cosine
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    intermediate_weight: Fraction = 0.3  # of the intermediate head's loss, if there is one
+    average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.998  # of the averaged weights, per step
+    short_first: bool = True  # the first epoch goes from short utterances to long ones
+    max_bad_steps: Positive = 20  # this many non-finite steps in a row stop the run
+    checkpoint_every: Positive = 200  # steps
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    device: str = "auto"
+    workers: Natural | Literal["auto"] = "auto"  # loader processes: none on CPU, four on CUDA
+
+
+class Recipe(Section):
+    """Everything that one training needs to be repeated."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    output: str = "runs/{name}"  # where the run keeps its model and its state
+    seed: int = 1
+    init_from: str | None = None  # a model to take the first weights from
+    data: DataConfig
+    units: UnitsConfig = UnitsConfig()
+    model: ModelConfig = ModelConfig()
+    augment: AugmentConfig = AugmentConfig()
+    train: TrainConfig = TrainConfig()
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.output.format(name=self.name))
+
+
+SectionType = TypeVar("SectionType", bound=Section)
+
+
+def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
+    """Reads a recipe and applies ``section.key=value`` overrides, whose values are YAML.
+
+    Raises:
+        AsrError: the file can't be read, or a key or a value is wrong; it names the key, and the
+            nearest known one.
+    """
+    settings = read_yaml(path)
+    for override in overrides or []:
+        key, equals, value = override.partition("=")
+        if not equals or not key:
+            raise AsrError(f"{override!r} is no setting; write section.key=value")
+        _assign(settings, key.split("."), _parse_value(value, override), override)
+    return validate(Recipe, settings, f"the recipe {path}")
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Reads a YAML file that holds a mapping."""
+    try:
+        settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise AsrError(f"the file {path} {why_unreadable(error)}") from error
+    except UnicodeDecodeError as error:
+        raise AsrError(f"the file {path} is not UTF-8 text") from error
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise AsrError(f"the file {path} is not valid YAML: {problem}") from error
+    if not isinstance(settings, dict):
+        raise AsrError(f"the file {path} holds no settings (expected keys such as 'name:')")
+    return settings
+
+
+def validate(section: type[SectionType], settings: dict[str, Any], source: str) -> SectionType:
+    """Checks ``settings`` against ``section``; ``source`` says in errors where they stand."""
+    try:
+        return section.model_validate(settings)
+    except ValidationError as error:
+        raise AsrError("; ".join(_explain(section, e, source) for e in error.errors())) from error
+
+
+def to_yaml(section: Section) -> str:
+    """All settings of ``section``, defaults included, as YAML that can be read back."""
+    return yaml.safe_dump(section.model_dump(mode="json"), sort_keys=False)
+
+
+def _parse_value(value: str, override: str) -> Any:
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise AsrError(f"the value in {override!r} is not valid YAML") from error
+
+
+def _assign(settings: dict[str, Any], keys: list[str], value: Any, override: str) -> None:
+    for key in keys[:-1]:
+        settings = settings.setdefault(key, {})
+        if not isinstance(settings, dict):
+            raise AsrError(f"{override!r} goes below the key {key}, which holds a single value")
+    settings[keys[-1]] = value
+
+
+def _explain(section: type[Section], error: Any, source: str) -> str:
+    path = [str(part) for part in error["loc"]]
+    key = ".".join(path)
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(section)
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.4) or [
+            name for name in known if name.split(".")[-1] == path[-1]
+        ]
+        hint = f"; did you mean {near[0]}?" if near else ""
+        return f"{source} has an unknown key {key}{hint}"
+    if error["type"] == "missing":
+        return f"{source} lacks the key {key}"
+    message = error["msg"][0].lower() + error["msg"][1:]
+    return f"{source} has a wrong value for {key}: {error['input']!r} ({message})"
+
+
+def _known_keys(section: type[Section], prefix: str = "") -> list[str]:
+    keys = []
+    for name, field in section.model_fields.items():
+        keys.append(prefix + name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            keys += _known_keys(field.annotation, f"{prefix}{name}.")
+    return keys

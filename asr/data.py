@@ -1,0 +1,194 @@
+"""Batches for training: which utterances together, in which order, and their tensors.
+
+All chance is drawn from (seed, epoch, utterance), never from a running generator, so any batch of
+any epoch can be made again: by a loader process, or after a run was broken off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import DataLoader, Dataset
+
+from asr import augment
+from asr.audio import SAMPLE_RATE
+from asr.cache import AudioCache, open_cache
+from asr.config import AugmentConfig, DataConfig
+from asr.errors import AsrError
+from asr.features import HOP, extract
+from asr.manifest import Utterance, read_manifest
+from asr.tokenizer import Tokenizer, UnrepresentableText
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Utterances padded to the longest of them."""
+
+    features: Tensor  # (batch, frames, bins)
+    lengths: Tensor  # frames of each utterance, (batch,)
+    targets: Tensor  # units of all utterances, one after another
+    target_lengths: Tensor  # (batch,)
+    seconds: float  # of audio, padding not counted
+
+    def to(self, device: torch.device) -> Batch:
+        tensors = (self.features, self.lengths, self.targets, self.target_lengths)
+        return Batch(*(t.to(device, non_blocking=True) for t in tensors), self.seconds)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One utterance as one epoch hears it."""
+
+    index: int
+    speed: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class TrainingSet(Dataset[Batch]):
+    """Utterances that can be trained on; indexed by what :func:`plan_epoch` draws."""
+
+    cache: AudioCache
+    targets: Sequence[Sequence[int]]
+    augment: AugmentConfig
+    mel_bins: int
+
+    def __getitem__(self, draws: Sequence[Draw]) -> Batch:
+        features = [self._features(draw) for draw in draws]
+        targets = [torch.tensor(self.targets[draw.index]) for draw in draws]
+        return Batch(
+            features=pad_sequence(features, batch_first=True),
+            lengths=torch.tensor([len(f) for f in features]),
+            targets=torch.cat(targets),
+            target_lengths=torch.tensor([len(t) for t in targets]),
+            seconds=sum(self.seconds(draw) for draw in draws),
+        )
+
+    def seconds(self, draw: Draw) -> float:
+        return self.cache.samples(draw.index) / draw.speed / SAMPLE_RATE
+
+    def _features(self, draw: Draw) -> Tensor:
+        samples = augment.change_speed(torch.from_numpy(self.cache[draw.index]), draw.speed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(draw.seed)
+            return augment.mask(extract(samples, self.mel_bins), self.augment)
+
+
+def manifest_path(config: DataConfig, name: str) -> Path:
+    """Where the manifest called ``name`` in a recipe lies."""
+    return Path(name) if name.endswith(".jsonl") else Path(config.manifests) / f"{name}.jsonl"
+
+
+def read_manifests(config: DataConfig, names: Sequence[str]) -> list[Utterance]:
+    """The utterances of several manifests of a recipe, one after another."""
+    return [u for name in names for u in read_manifest(manifest_path(config, name))]
+
+
+def load_training_set(
+    config: DataConfig,
+    augment: AugmentConfig,
+    tokenizer: Tokenizer,
+    mel_bins: int,
+    output_length: Callable[[int], int],
+) -> tuple[TrainingSet, list[str]]:
+    """Reads the training manifests and leaves out what can't be trained on.
+
+    Args:
+        output_length: frames of features to frames of log-probabilities.
+
+    Returns:
+        The set, and one sentence for each utterance left out.
+
+    Raises:
+        AsrError: a manifest can't be read, or nothing is left.
+    """
+    utterances = read_manifests(config, config.train)
+    name = "+".join(Path(part).stem for part in config.train)
+    cache, utterances, problems = open_cache(config.cache, name, utterances)
+    fastest = max(augment.speeds)
+    kept: list[int] = []
+    targets: list[list[int]] = []
+    for index, utterance in enumerate(utterances):
+        try:
+            target = tokenizer.encode(utterance.text)
+        except UnrepresentableText as error:
+            problems.append(f"{utterance.utterance_id}: {error}")
+            continue
+        seconds = cache.samples(index) / SAMPLE_RATE
+        frames = output_length(feature_frames(int(cache.samples(index) / fastest)))
+        if not target:
+            problems.append(f"{utterance.utterance_id}: the transcript is empty")
+        elif seconds > config.max_seconds:
+            problems.append(f"{utterance.utterance_id}: {seconds:.1f} s is over data.max_seconds")
+        elif frames < frames_needed(target):
+            problems.append(
+                f"{utterance.utterance_id}: its {frames} frames at speed {fastest} are too few "
+                f"for {len(target)} units and a blank between repeated ones"
+            )
+        else:
+            kept.append(index)
+            targets.append(target)
+    if not kept:
+        raise AsrError(f"no utterance of {name} can be trained on; first problem: {problems[0]}")
+    return TrainingSet(cache.select(kept), targets, augment, mel_bins), problems
+
+
+def feature_frames(samples: int) -> int:
+    """How many feature frames that many samples give."""
+    return 1 + samples // HOP
+
+
+def frames_needed(target: Sequence[int]) -> int:
+    """The fewest frames that CTC can align ``target`` with: repeated units need a blank between."""
+    repeats = sum(a == b for a, b in zip(target, target[1:], strict=False))
+    return len(target) + repeats
+
+
+def plan_epoch(
+    training: TrainingSet, seed: int, epoch: int, batch_seconds: float, short_first: bool
+) -> list[list[Draw]]:
+    """Draws the batches of one epoch.
+
+    Utterances of like length go together, so that little is padded: they are sorted by length,
+    each length first stretched by a random few per cent so that no two epochs make the same
+    batches, and cut into batches of at most ``batch_seconds``, padding included.
+    """
+    random = np.random.default_rng((seed, epoch))
+    count = len(training.targets)
+    speeds = random.choice(training.augment.speeds, count)
+    seeds = random.integers(2**63, size=count)
+    draws = [Draw(i, float(speeds[i]), int(seeds[i])) for i in range(count)]
+    stretched = np.array([training.seconds(d) for d in draws]) * random.uniform(0.95, 1.05, count)
+    batches: list[list[Draw]] = [[]]
+    longest = 0.0
+    for index in np.argsort(stretched, kind="stable"):
+        draw = draws[index]
+        longest = max(longest, training.seconds(draw))
+        if batches[-1] and longest * (len(batches[-1]) + 1) > batch_seconds:
+            batches.append([])
+            longest = training.seconds(draw)
+        batches[-1].append(draw)
+    if short_first:
+        return batches
+    return [batches[i] for i in random.permutation(len(batches))]
+
+
+def load_batches(
+    training: TrainingSet, batches: Sequence[Sequence[Draw]], workers: int, pinned: bool
+) -> DataLoader[Batch]:
+    """Makes the batches, in order, ahead of their use in ``workers`` processes (0: in this one)."""
+    return DataLoader(
+        training,
+        sampler=batches,  # type: ignore[arg-type]
+        batch_size=None,
+        num_workers=workers,
+        pin_memory=pinned,
+        prefetch_factor=4 if workers else None,
+        generator=torch.Generator(),  # or it would draw from the random state that dropout uses
+    )

@@ -1,0 +1,92 @@
+"""Log-mel features: what the acoustic model sees of a signal.
+
+Normalisation policy: from every mel bin its mean over the utterance is taken off, and all bins are
+divided by one constant. The mean carries level and microphone, not words. It is computed from the
+utterance's own frames alone, before any batch exists, so padding and neighbours can't reach it.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import torch
+from torch import Tensor
+
+from asr.audio import SAMPLE_RATE
+
+WINDOW = 400  # samples, 25 ms
+HOP = 160  # samples, 10 ms
+FRAMES_PER_SECOND = SAMPLE_RATE / HOP
+
+_FLOOR = 1e-6  # added to the power: keeps the logarithm of digital silence finite
+_SCALE = 3.0  # the spread of log-mel values of read speech, so that features come out near 1
+
+
+def log_mel(samples: Tensor, bins: int = 80) -> Tensor:
+    """The natural logarithm of the mel power spectrum.
+
+    Hann window of 25 ms every 10 ms, centred on multiples of the hop with zeros beyond the ends;
+    mel filters on Slaney's scale with unit area up to 8 kHz (librosa's defaults).
+
+    Args:
+        samples: 16 kHz signal, shape (samples,).
+        bins: how many mel filters.
+
+    Returns:
+        shape (frames, bins) with frames = 1 + samples // 160.
+    """
+    spectrum = torch.stft(
+        samples, WINDOW, HOP, window=_window(), pad_mode="constant", return_complex=True
+    )
+    power = torch.view_as_real(spectrum).square().sum(-1)  # (201, frames)
+    return torch.log(power.T @ _filters(bins) + _FLOOR)
+
+
+def normalise(features: Tensor) -> Tensor:
+    """Applies the policy above to the features of one whole utterance, shape (frames, bins)."""
+    return (features - features.mean(dim=0)) / _SCALE
+
+
+def extract(samples: Tensor, bins: int = 80) -> Tensor:
+    """Normalised log-mel features of one utterance, shape (frames, bins)."""
+    return normalise(log_mel(samples, bins))
+
+
+@functools.cache
+def _window() -> Tensor:
+    return torch.hann_window(WINDOW)
+
+
+@functools.cache
+def _filters(bins: int) -> Tensor:
+    """Triangular mel filters, shape (201, bins).
+
+    Built in float64: torchaudio builds the same ones in float32, and the rounding moves a quiet
+    bin beside a loud one by up to 3e-4.
+    """
+    top = _hertz_to_mel(torch.tensor(SAMPLE_RATE / 2, dtype=torch.float64))
+    edges = _mel_to_hertz(torch.linspace(0.0, float(top), bins + 2, dtype=torch.float64))
+    lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
+    hertz = torch.linspace(0.0, SAMPLE_RATE / 2, WINDOW // 2 + 1, dtype=torch.float64)[:, None]
+    rising = (hertz - lower) / (centre - lower)
+    falling = (upper - hertz) / (upper - centre)
+    triangles = torch.minimum(rising, falling).clamp(min=0.0)
+    return (triangles * 2.0 / (upper - lower)).float()
+
+
+# Slaney's mel scale (Auditory Toolbox, 1998): linear up to 1 kHz, logarithmic above.
+_HERTZ_PER_MEL = 200.0 / 3.0
+_KNEE = 1000.0  # Hz
+_LOG_STEP = math.log(6.4) / 27.0
+
+
+def _hertz_to_mel(hertz: Tensor) -> Tensor:
+    above = _KNEE / _HERTZ_PER_MEL + torch.log(hertz.clamp(min=_KNEE) / _KNEE) / _LOG_STEP
+    return torch.where(hertz < _KNEE, hertz / _HERTZ_PER_MEL, above)
+
+
+def _mel_to_hertz(mel: Tensor) -> Tensor:
+    knee = _KNEE / _HERTZ_PER_MEL
+    above = _KNEE * torch.exp(_LOG_STEP * (mel - knee).clamp(min=0.0))
+    return torch.where(mel < knee, mel * _HERTZ_PER_MEL, above)

@@ -1,0 +1,184 @@
+"""The acoustic model: log-mel frames to log-probabilities of units.
+
+Padding does not exist for the result: what lies beyond an utterance's length is zeroed before
+every convolution, the recurrent layers read it last (see :mod:`asr.recurrent`), and all
+normalisation is within one frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from asr.config import EncoderConfig, FrontEndConfig, ModelConfig
+from asr.recurrent import RecurrentLayer, reversal
+
+
+Count = TypeVar("Count", int, Tensor)
+
+
+@dataclass(frozen=True)
+class Emissions:
+    """What the model says about a batch; frames beyond an utterance's length mean nothing."""
+
+    log_probs: Tensor  # float32, (batch, frames, units)
+    lengths: Tensor  # frames of each utterance, (batch,)
+    intermediate: Tensor | None = None  # the same from the intermediate head, in training
+
+
+class FrontEnd(nn.Module):
+    """Convolutions of 3 x 3 with stride 2 over time and mel bins, then a projection.
+
+    ``n`` convolutions turn 10 ms frames into frames of ``10 * 2**n`` ms.
+    """
+
+    def __init__(self, config: FrontEndConfig, mel_bins: int, width: int) -> None:
+        super().__init__()
+        channels = (1, *config.channels)
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1)
+            for before, after in zip(channels, channels[1:], strict=False)
+        )
+        bins = mel_bins
+        for _ in config.channels:
+            bins = halved(bins)
+        self.projection = nn.Linear(bins * channels[-1], width)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """(batch, frames, bins) to (batch, fewer frames, width), and the lengths likewise."""
+        x = features[:, None]
+        for convolution in self.convolutions:
+            x = x * within(lengths, x.shape[2])[:, None, :, None]
+            x = functional.relu(convolution(x))
+            lengths = halved(lengths)
+        return self.projection(x.transpose(1, 2).flatten(2)), lengths
+
+
+class Encoder(nn.Module):
+    """Stacked recurrent layers with layer normalisation and dropout."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.stack_after = config.stack_after
+        self.input_norm = nn.LayerNorm(config.hidden)
+        self.layers = nn.ModuleList()
+        self.norms = nn.ModuleList()
+        width = config.hidden
+        for number in range(1, config.layers + 1):
+            layer = RecurrentLayer(config.cell, width, config.hidden, config.bidirectional)
+            self.layers.append(layer)
+            self.norms.append(nn.LayerNorm(layer.width))
+            width = layer.width * (2 if number == self.stack_after else 1)
+        self.dropout = VariationalDropout(config.dropout)
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> list[Tensor]:
+        """(batch, frames, hidden) to the outputs of all layers, each (batch, frames, width).
+
+        Layers above ``stack_after`` have half as many frames, rounded up.
+        """
+        x = self.dropout(self.input_norm(inputs.transpose(0, 1)))
+        order = reversal(lengths, len(x))
+        outputs = []
+        for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True), 1):
+            x = self.dropout(norm(layer(x, order)))
+            outputs.append(x.transpose(0, 1))
+            if number == self.stack_after:
+                x = stack_pairs(x * within(lengths, len(x)).T[:, :, None])
+                lengths = halved(lengths)
+                order = reversal(lengths, len(x))
+        return outputs
+
+    def frames_emitted(self, layer: int) -> int:
+        """How many frames a head on ``layer``, counted from 1, emits for each one it reads."""
+        return 2 if 0 < self.stack_after < layer else 1
+
+
+class Head(nn.Module):
+    """Log-probabilities of units, of one or several frames for each frame of the encoder."""
+
+    def __init__(self, width: int, units: int, frames_emitted: int) -> None:
+        super().__init__()
+        self.units = units
+        self.linear = nn.Linear(width, units * frames_emitted)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, frames, width) to float32 of shape (batch, frames * frames_emitted, units)."""
+        logits = self.linear(x).unflatten(2, (-1, self.units)).flatten(1, 2)
+        # In float32 whatever the precision: the CTC loss sums these over hundreds of frames.
+        return functional.log_softmax(logits.float(), dim=-1)
+
+
+class AcousticModel(nn.Module):
+    """Front-end, encoder and CTC head; another head stands beside the first, on its own layer."""
+
+    def __init__(self, config: ModelConfig, units: int) -> None:
+        super().__init__()
+        self.config = config
+        self.front_end = FrontEnd(config.front_end, config.mel_bins, config.encoder.hidden)
+        self.encoder = Encoder(config.encoder)
+        self.head = self._make_head(config.encoder.layers, units)
+        self.intermediate_head = (
+            self._make_head(config.intermediate_layer, units) if config.intermediate_layer else None
+        )
+
+    def _make_head(self, layer: int, units: int) -> Head:
+        width = self.encoder.norms[layer - 1].normalized_shape[0]
+        return Head(width, units, self.encoder.frames_emitted(layer))
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Emissions:
+        """Reads a batch.
+
+        Args:
+            features: normalised log-mel frames, shape (batch, frames, mel_bins).
+            lengths: frames of each utterance, shape (batch,).
+        """
+        x, lengths = self.front_end(features, lengths)
+        layers = self.encoder(x, lengths)
+        log_probs = self.head(layers[-1])[:, : x.shape[1]]
+        intermediate = None
+        if self.training and self.intermediate_head is not None:
+            middle = layers[self.config.intermediate_layer - 1]
+            intermediate = self.intermediate_head(middle)[:, : x.shape[1]]
+        return Emissions(log_probs, lengths, intermediate)
+
+    def output_length(self, frames: int) -> int:
+        """How many frames of log-probabilities come from that many frames of features."""
+        for _ in self.config.front_end.channels:
+            frames = halved(frames)
+        return frames
+
+
+class VariationalDropout(nn.Module):
+    """Drops channels of an utterance in all its frames (Gal and Ghahramani 2016)."""
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Acts on shape (frames, batch, channels) in training, and not at all otherwise."""
+        if not self.training or self.probability == 0.0:
+            return x
+        kept = 1.0 - self.probability
+        return x * (torch.empty_like(x[:1]).bernoulli_(kept) / kept)
+
+
+def stack_pairs(x: Tensor) -> Tensor:
+    """(frames, batch, width) to (frames / 2 rounded up, batch, 2 * width)."""
+    if len(x) % 2:
+        x = functional.pad(x, (0, 0, 0, 0, 0, 1))
+    return torch.cat([x[0::2], x[1::2]], dim=-1)
+
+
+def halved(count: Count) -> Count:
+    """The frames (or bins) that a convolution with kernel 3, stride 2 and padding 1 leaves."""
+    return (count + 1) // 2
+
+
+def within(lengths: Tensor, frames: int) -> Tensor:
+    """True for frames inside an utterance, False for padding, shape (batch, frames)."""
+    return torch.arange(frames, device=lengths.device) < lengths[:, None]

@@ -1,0 +1,48 @@
+"""The path of one utterance, from samples to text: features, model, decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from asr.audio import Samples
+from asr.checkpoint import Checkpoint
+from asr.decode import Decoder, Hypothesis
+from asr.features import extract
+
+
+class Recogniser:
+    """A model with its decoder, for signals already in memory.
+
+    What comes out for a signal does not depend on the others in the same call.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, decoder: Decoder, device: torch.device | None = None
+    ) -> None:
+        self.device = device or torch.device("cpu")
+        self.tokenizer = checkpoint.tokenizer
+        self._model = checkpoint.model.to(self.device)
+        self._decoder = decoder
+
+    def recognise(self, signals: Sequence[Samples]) -> list[list[Hypothesis]]:
+        """For each signal (16 kHz mono, shape (samples,)) its hypotheses, best first."""
+        return self._decoder.decode(*self.log_probs(signals))
+
+    @torch.inference_mode()
+    def log_probs(self, signals: Sequence[Samples]) -> tuple[Tensor, Tensor]:
+        """What the model says about each signal.
+
+        Returns:
+            Log-probabilities of shape (batch, frames, units), padded, and the frames of each
+            signal, shape (batch,).
+        """
+        bins = self._model.config.mel_bins
+        features = [extract(torch.from_numpy(signal), bins) for signal in signals]
+        lengths = torch.tensor([len(f) for f in features], device=self.device)
+        padded = pad_sequence(features, batch_first=True).to(self.device)
+        emissions = self._model(padded, lengths)
+        return emissions.log_probs, emissions.lengths

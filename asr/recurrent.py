@@ -1,0 +1,91 @@
+"""The seam behind which the recurrent cell sits.
+
+A cell here is a layer that reads a batch from left to right: (frames, batch, inputs) to
+(frames, batch, hidden). Direction is made outside of it: to read from right to left, each
+utterance is turned round within its own length. Padding then always lies behind the last frame
+read, so it can't touch a result in either direction, and no cell has to know about lengths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from asr.parallel import side_by_side
+
+
+class _TorchCell(nn.Module):
+    """One of torch's recurrent layers, in one direction, from a zero state."""
+
+    def __init__(self, layer: nn.RNNBase) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs: Tensor = self.layer(inputs)[0]
+        return outputs
+
+
+def _lstm(inputs: int, hidden: int) -> nn.Module:
+    layer = nn.LSTM(inputs, hidden)
+    with torch.no_grad():  # remember by default (Jozefowicz et al. 2015); gates are i, f, g, o
+        layer.bias_ih_l0[hidden : 2 * hidden].fill_(1.0)
+    return _TorchCell(layer)
+
+
+def _gru(inputs: int, hidden: int) -> nn.Module:
+    return _TorchCell(nn.GRU(inputs, hidden))
+
+
+# A new cell is one more entry here, and its name one more choice in EncoderConfig.
+CELLS: dict[str, Callable[[int, int], nn.Module]] = {"lstm": _lstm, "gru": _gru}
+
+
+class RecurrentLayer(nn.Module):
+    """A cell, or two of them that read from both ends, their outputs side by side."""
+
+    def __init__(self, cell: str, inputs: int, hidden: int, bidirectional: bool) -> None:
+        super().__init__()
+        self.forwards = CELLS[cell](inputs, hidden)
+        self.backwards = CELLS[cell](inputs, hidden) if bidirectional else None
+        self.width = hidden * (2 if bidirectional else 1)
+
+    def forward(self, inputs: Tensor, order: Tensor) -> Tensor:
+        """Applies the layer.
+
+        Args:
+            inputs: shape (frames, batch, inputs).
+            order: what :func:`reversal` gives for the batch.
+
+        Returns:
+            shape (frames, batch, width).
+        """
+        if self.backwards is None:
+            outputs: Tensor = self.forwards(inputs)
+            return outputs
+        left, right = side_by_side(
+            (self.forwards, self.backwards), (inputs, turn(inputs, order))
+        )
+        return torch.cat([left, turn(right, order)], dim=-1)
+
+
+def reversal(lengths: Tensor, frames: int) -> Tensor:
+    """For each utterance the order that turns it round and leaves its padding where it is.
+
+    Args:
+        lengths: frames of each utterance, shape (batch,).
+        frames: of the padded batch.
+
+    Returns:
+        indices, shape (frames, batch); applying them twice changes nothing.
+    """
+    time = torch.arange(frames, device=lengths.device)[:, None]
+    return torch.where(time < lengths, lengths - 1 - time, time)
+
+
+def turn(inputs: Tensor, order: Tensor) -> Tensor:
+    """Reorders the frames of ``inputs``, shape (frames, batch, width), by :func:`reversal`."""
+    column = torch.arange(inputs.shape[1], device=inputs.device)
+    return inputs[order, column]

@@ -1,0 +1,116 @@
+"""The training state: all that a run needs to go on as if it had never stopped.
+
+It is a single file beside the model's folder, replaced whole, so a run killed at any moment finds
+the last one intact. What follows from the recipe (learning rate, batches, augmentation) is not in
+it; what chance and arithmetic have made (weights, moments, random states, position) is.
+"""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from asr.config import Recipe
+from asr.errors import AsrError
+from asr.files import atomic
+
+# May differ between the two halves of a run: they change how it is carried out, not its result.
+_FREE = {"data": {"cache", "test"}, "train": {"checkpoint_every", "workers"}, "output": None}
+
+
+@dataclass
+class Progress:
+    """Where a run stands."""
+
+    epoch: int = 0  # epochs finished
+    batch: int = 0  # batches of the current epoch finished
+    step: int = 0  # batches finished in all
+    seconds: float = 0.0  # of audio heard in the current epoch
+    wall: float = 0.0  # seconds spent on the current epoch
+    loss: float = 0.0  # summed over the units of the current epoch
+    units: int = 0
+    bad_steps: int = 0  # steps skipped because something was not finite
+    bad_in_a_row: int = 0
+    best_wer: float = float("inf")
+    history: list[dict[str, float]] = field(default_factory=list)  # one entry an epoch
+
+    def start_epoch(self) -> None:
+        self.batch, self.units, self.seconds, self.wall, self.loss = 0, 0, 0.0, 0.0, 0.0
+
+
+@dataclass
+class TrainingState:
+    """The objects whose contents are saved, and the position of the run."""
+
+    recipe: Recipe
+    precision: str
+    model: nn.Module
+    averaged: nn.Module
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    progress: Progress
+
+    def save(self, path: Path) -> None:
+        record = {
+            "recipe": self.recipe.model_dump(mode="json"),
+            "precision": self.precision,
+            "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "progress": asdict(self.progress),
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
+        }
+        with atomic(path) as temporary:
+            torch.save(record, temporary)
+
+    def restore(self, record: dict[str, Any]) -> None:
+        """Takes over what :func:`read_state` read."""
+        self.model.load_state_dict(record["model"])
+        self.averaged.load_state_dict(record["averaged"])
+        self.optimizer.load_state_dict(record["optimizer"])
+        self.scaler.load_state_dict(record["scaler"])
+        for item in fields(Progress):
+            setattr(self.progress, item.name, record["progress"][item.name])
+        torch.set_rng_state(record["random"])
+        if record["random_cuda"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(record["random_cuda"])
+
+
+def read_state(path: Path, recipe: Recipe) -> dict[str, Any]:
+    """Reads a saved state and checks that it belongs to ``recipe``.
+
+    Raises:
+        AsrError: the file is damaged, or was made by a recipe that would train otherwise.
+    """
+    try:
+        record: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        raise AsrError(f"the training state {path} is damaged; start the run anew") from error
+    changed = _differences(record["recipe"], recipe.model_dump(mode="json"), _FREE)
+    if changed:
+        raise AsrError(
+            f"the run in {path.parent} was started with other settings ({', '.join(changed)}); "
+            "restore them to resume it, or start anew with another output"
+        )
+    return record
+
+
+def _differences(
+    old: dict[str, Any], new: dict[str, Any], free: dict[str, Any], prefix: str = ""
+) -> list[str]:
+    changed = []
+    for key in sorted(old.keys() | new.keys()):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            inner = dict.fromkeys(free.get(key) or ())
+            changed += _differences(before, after, inner, f"{prefix}{key}.")
+        elif before != after and key not in free:
+            changed.append(prefix + key)
+    return changed

@@ -1,0 +1,175 @@
+"""Text to the units that the model emits, and back.
+
+Index 0 is the CTC blank in every tokenizer; units start at 1. A tokenizer is a small JSON file in
+the model's folder, so a model is never read with units other than its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from asr.errors import AsrError
+from asr.files import write_text, why_unreadable
+from asr.text import ALPHABET
+
+BLANK = 0
+
+
+class UnrepresentableText(AsrError):
+    """A text holds characters that the units can't spell."""
+
+    def __init__(self, characters: str) -> None:
+        listed = " ".join(repr(character) for character in characters)
+        super().__init__(f"the text holds characters that the model's units lack: {listed}")
+        self.characters = characters
+
+
+class Tokenizer(ABC):
+    """A closed set of units.
+
+    Another kind of unit (phones through a lexicon, say) is another subclass with its own ``kind``.
+    """
+
+    kind: str
+
+    @property
+    @abstractmethod
+    def units(self) -> Sequence[str]:
+        """All units in the order of their indices; ``units[0]`` is the blank."""
+
+    @abstractmethod
+    def encode(self, text: str) -> list[int]:
+        """Normalised text to indices, without blanks.
+
+        Raises:
+            UnrepresentableText: a character has no unit.
+        """
+
+    @abstractmethod
+    def decode(self, indices: Iterable[int]) -> str:
+        """Indices, without blanks or CTC's repetitions, to text with single spaces."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """What :func:`load_tokenizer` needs to make this tokenizer again."""
+
+    def __len__(self) -> int:
+        return len(self.units)
+
+    def save(self, path: str | Path) -> None:
+        write_text(path, json.dumps({"kind": self.kind, **self.to_json()}, indent=1) + "\n")
+
+
+class CharacterTokenizer(Tokenizer):
+    """One unit for each character of the normal form, and one for the space."""
+
+    kind = "characters"
+
+    def __init__(self, characters: str = " " + ALPHABET) -> None:
+        self._characters = characters
+        self._index = {character: index for index, character in enumerate(characters, BLANK + 1)}
+
+    @property
+    def units(self) -> Sequence[str]:
+        return ["<blank>", *self._characters]
+
+    def encode(self, text: str) -> list[int]:
+        try:
+            return [self._index[character] for character in text]
+        except KeyError:
+            lacking = dict.fromkeys(c for c in text if c not in self._index)
+            raise UnrepresentableText("".join(lacking)) from None
+
+    def decode(self, indices: Iterable[int]) -> str:
+        text = "".join(self._characters[index - 1] for index in indices)
+        return " ".join(text.split())
+
+    def to_json(self) -> dict[str, Any]:
+        return {"characters": self._characters}
+
+
+class BpeTokenizer(Tokenizer):
+    """Byte-pair units of a sentencepiece model (Sennrich et al. 2016)."""
+
+    kind = "bpe"
+
+    def __init__(self, model: bytes) -> None:
+        from sentencepiece import SentencePieceProcessor  # here: most models spell
+
+        self._model = model
+        self._pieces = SentencePieceProcessor(model_proto=model)
+
+    @classmethod
+    def train(cls, texts: Iterable[str], size: int) -> BpeTokenizer:
+        """Learns ``size`` units, the blank not counted, from normalised texts.
+
+        Raises:
+            AsrError: the texts don't give that many units.
+        """
+        import io
+
+        from sentencepiece import SentencePieceTrainer
+
+        model = io.BytesIO()
+        try:
+            SentencePieceTrainer.train(
+                sentence_iterator=iter(texts),
+                model_writer=model,
+                model_type="bpe",
+                vocab_size=size + 1,  # sentencepiece counts its unknown, which is never emitted
+                character_coverage=1.0,
+                normalization_rule_name="identity",
+                bos_id=-1,
+                eos_id=-1,
+                minloglevel=2,
+            )
+        except RuntimeError as error:
+            raise AsrError(
+                f"the training text is too small for {size} BPE units; lower units.size"
+            ) from error
+        return cls(model.getvalue())
+
+    @cached_property
+    def units(self) -> Sequence[str]:  # type: ignore[override]
+        # sentencepiece's unknown has index 0, where CTC has its blank; the rest coincides.
+        pieces = range(1, self._pieces.get_piece_size())
+        return ["<blank>", *(self._pieces.id_to_piece(piece) for piece in pieces)]
+
+    def encode(self, text: str) -> list[int]:
+        indices: list[int] = self._pieces.encode(text)
+        if self._pieces.unk_id() in indices:
+            known = set("".join(self.units[1:])) | {" "}
+            raise UnrepresentableText("".join(dict.fromkeys(c for c in text if c not in known)))
+        return indices
+
+    def decode(self, indices: Iterable[int]) -> str:
+        text: str = self._pieces.decode(list(indices))
+        return " ".join(text.split())
+
+    def to_json(self) -> dict[str, Any]:
+        return {"sentencepiece": base64.b64encode(self._model).decode()}
+
+
+def load_tokenizer(path: str | Path) -> Tokenizer:
+    """Reads what :meth:`Tokenizer.save` wrote.
+
+    Raises:
+        AsrError: the file is missing or is no tokenizer of a known kind.
+    """
+    try:
+        record = json.loads(Path(path).read_text(encoding="utf-8"))
+        if record["kind"] == CharacterTokenizer.kind:
+            return CharacterTokenizer(record["characters"])
+        if record["kind"] == BpeTokenizer.kind:
+            return BpeTokenizer(base64.b64decode(record["sentencepiece"]))
+    except OSError as error:
+        raise AsrError(f"the tokenizer {path} {why_unreadable(error)}") from error
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise AsrError(f"the tokenizer {path} is damaged") from error
+    raise AsrError(f"the tokenizer {path} is of an unknown kind: {record['kind']}")

@@ -1,0 +1,350 @@
+"""Training: a recipe to a model's folder.
+
+    RUN/model/       the averaged weights of the best epoch so far, ready to transcribe
+    RUN/state.pt     what --resume goes on from
+    RUN/events.*     curves for TensorBoard
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import torch
+from rich.progress import TextColumn
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from asr import card
+from asr.audio import Samples
+from asr.checkpoint import WEIGHTS, Checkpoint, find_model, read_weights, save_model
+from asr.config import Recipe, TrainConfig
+from asr.data import (
+    Batch,
+    load_batches,
+    load_training_set,
+    manifest_path,
+    plan_epoch,
+    read_manifests,
+)
+from asr.cache import open_cache
+from asr.decode import GreedyDecoder
+from asr.device import autocast, choose_device, choose_precision
+from asr.errors import AsrError
+from asr.manifest import Utterance
+from asr.model import AcousticModel, Emissions
+from asr.progress import bar, console
+from asr.recognise import Recogniser
+from asr.score import Score, score
+from asr.state import Progress, TrainingState, read_state
+from asr.tokenizer import BLANK, BpeTokenizer, CharacterTokenizer, Tokenizer
+
+STATE = "state.pt"
+MODEL = "model"
+
+
+class Interrupted(AsrError):
+    """The user stopped the run; its state is saved."""
+
+
+def train(recipe: Recipe, resume: bool = False) -> Path:
+    """Trains what ``recipe`` says and returns the folder of the model.
+
+    Args:
+        resume: go on from the state that the run left behind, if it left one. A run resumed on
+            the CPU ends with the same weights, to the bit, as one that was never stopped.
+
+    Raises:
+        AsrError: the data or the recipe won't do, or the training diverged.
+        Interrupted: Ctrl-C; the state is saved.
+    """
+    config = recipe.train
+    folder = recipe.folder
+    state_path = folder / STATE
+    if state_path.exists() and not resume:
+        raise AsrError(f"{folder} holds a run already; go on with --resume or set another output")
+    record = read_state(state_path, recipe) if state_path.exists() else None
+
+    device = choose_device(config.device)
+    precision = record["precision"] if record else choose_precision(config.precision, device)
+    torch.manual_seed(recipe.seed)
+    tokenizer = _make_tokenizer(recipe)
+    model = AcousticModel(recipe.model, len(tokenizer)).to(device)
+    if recipe.init_from and not record:
+        _initialise(model, recipe.init_from)
+    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.average_decay))
+    state = TrainingState(
+        recipe,
+        precision,
+        model,
+        averaged,
+        _make_optimizer(model, config),
+        torch.amp.GradScaler(device.type, enabled=precision == "float16"),
+        Progress(),
+    )
+    if record:
+        state.restore(record)
+    progress = state.progress
+
+    training, problems = load_training_set(
+        recipe.data, recipe.augment, tokenizer, recipe.model.mel_bins, model.output_length
+    )
+    _report(problems)
+    dev_utterances, dev_signals = _load_dev(recipe)
+    hours = sum(training.cache.samples(i) for i in range(len(training.cache))) / 16_000 / 3600
+    parameters = sum(p.numel() for p in model.parameters())
+    console.print(
+        f"{recipe.name}: {len(training.targets)} utterances, {hours:.2f} h; "
+        f"{parameters / 1e6:.1f} M parameters on {device} in {precision}"
+        + (f"; resumed in epoch {progress.epoch + 1}" if record else "")
+    )
+    workers = (4 if device.type == "cuda" else 0) if config.workers == "auto" else config.workers
+
+    from torch.utils.tensorboard import SummaryWriter  # here: it takes a second to import
+
+    curves = SummaryWriter(folder, purge_step=progress.step)
+    with _stop_signal() as stop, _progress_bar() as display:
+        while progress.epoch < config.epochs:
+            plan = plan_epoch(
+                training,
+                recipe.seed,
+                progress.epoch,
+                config.batch_seconds,
+                short_first=config.short_first and progress.epoch == 0,
+            )
+            task = display.add_task(
+                f"epoch {progress.epoch + 1}/{config.epochs}", total=len(plan), status=""
+            )
+            display.update(task, completed=progress.batch)
+            batches = load_batches(
+                training, plan[progress.batch :], workers, pinned=device.type == "cuda"
+            )
+            start = time.perf_counter()
+            model.train()
+            for batch in batches:
+                done = (progress.epoch + progress.batch / len(plan)) / config.epochs
+                rate = learning_rate(config, done)
+                loss = _step(state, batch.to(device), rate, device)
+                progress.batch += 1
+                progress.step += 1
+                progress.seconds += batch.seconds
+                now = time.perf_counter()
+                progress.wall, start = progress.wall + now - start, now
+                if math.isfinite(loss):
+                    curves.add_scalar("train/loss", loss, progress.step)
+                    curves.add_scalar("train/rate", rate, progress.step)
+                speed = progress.seconds / progress.wall
+                status = f"loss {loss:.3f}  rate {rate:.1e}  {speed:.0f} audio-s/s"
+                display.update(task, completed=progress.batch, status=status)
+                if progress.step % config.checkpoint_every == 0:
+                    state.save(state_path)
+                if stop():
+                    state.save(state_path)
+                    curves.close()
+                    raise Interrupted(f"stopped; go on with --resume (state in {state_path})")
+
+            result = _score_dev(averaged.module, tokenizer, device, dev_utterances, dev_signals)
+            entry = {
+                "epoch": progress.epoch + 1,
+                "loss": progress.loss / max(1, progress.units),
+                "dev_wer": result.wer,
+                "dev_cer": result.cer,
+                "audio_seconds_per_second": progress.seconds / progress.wall,
+                "bad_steps": progress.bad_steps,
+            }
+            progress.history.append(entry)
+            for key, value in entry.items():
+                curves.add_scalar(f"epoch/{key}", value, progress.step)
+            console.print(_epoch_line(entry, config.epochs))
+            if result.wer <= progress.best_wer:
+                progress.best_wer = result.wer
+                text = card.training_card(recipe, hours, parameters, progress.history)
+                save_model(folder / MODEL, averaged.module, tokenizer, text)
+            progress.epoch += 1
+            progress.start_epoch()
+            state.save(state_path)
+            display.remove_task(task)
+    curves.close()
+    return folder / MODEL
+
+
+def learning_rate(config: TrainConfig, done: float) -> float:
+    """The rate when the fraction ``done`` of all training is over.
+
+    It rises in a line to the peak and falls along half a cosine to zero (Smith's one-cycle, 2018).
+    """
+    if done < config.warm_up:
+        return config.peak_rate * max(done / config.warm_up, 1e-3)
+    fallen = (done - config.warm_up) / (1.0 - config.warm_up)
+    return config.peak_rate * 0.5 * (1.0 + math.cos(math.pi * fallen))
+
+
+def ctc_loss(log_probs: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
+    """The CTC loss (Graves et al. 2006) per unit of the targets, in float32.
+
+    Args:
+        log_probs: shape (batch, frames, units).
+        lengths: frames of each utterance, shape (batch,).
+    """
+    total = functional.ctc_loss(
+        log_probs.transpose(0, 1),
+        batch.targets,
+        lengths,
+        batch.target_lengths,
+        blank=BLANK,
+        reduction="sum",
+        zero_infinity=True,
+    )
+    return total / batch.target_lengths.sum()
+
+
+def _loss(emissions: Emissions, batch: Batch, intermediate_weight: float) -> tuple[Tensor, Tensor]:
+    """What is minimised, and the part of it that belongs to the main head."""
+    main = ctc_loss(emissions.log_probs, emissions.lengths, batch)
+    if emissions.intermediate is None:
+        return main, main
+    middle = ctc_loss(emissions.intermediate, emissions.lengths, batch)
+    return torch.lerp(main, middle, intermediate_weight), main
+
+
+def _step(state: TrainingState, batch: Batch, rate: float, device: torch.device) -> float:
+    """One update of the weights; returns the loss of the main head.
+
+    A loss or gradient that is not finite leaves the weights as they are and is counted.
+    """
+    config, progress = state.recipe.train, state.progress
+    for group in state.optimizer.param_groups:
+        group["lr"] = rate
+    with autocast(state.precision, device):
+        emissions = state.model(batch.features, batch.lengths)
+    loss, main = _loss(emissions, batch, config.intermediate_weight)
+    state.optimizer.zero_grad(set_to_none=True)
+    state.scaler.scale(loss).backward()
+    state.scaler.unscale_(state.optimizer)
+    norm = nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm)
+    finite = bool(torch.isfinite(loss) & torch.isfinite(norm))
+    if finite:
+        state.scaler.step(state.optimizer)
+        state.averaged.update_parameters(state.model)
+        units = int(batch.target_lengths.sum())
+        progress.loss += float(main.detach()) * units
+        progress.units += units
+        progress.bad_in_a_row = 0
+    else:
+        progress.bad_steps += 1
+        progress.bad_in_a_row += 1
+        if progress.bad_in_a_row >= config.max_bad_steps:
+            raise AsrError(
+                f"the loss or its gradient was not finite in {config.max_bad_steps} steps in a "
+                "row: training has diverged; lower train.peak_rate or train.clip_norm"
+            )
+    state.scaler.update()
+    return float(main.detach())
+
+
+def _make_tokenizer(recipe: Recipe) -> Tokenizer:
+    if recipe.units.kind == "characters":
+        return CharacterTokenizer()
+    texts = (utterance.text for utterance in read_manifests(recipe.data, recipe.data.train))
+    return BpeTokenizer.train(texts, recipe.units.size)
+
+
+def _make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov and Hutter 2019); biases and normalisation are not decayed."""
+    parameters = list(model.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.peak_rate, betas=(0.9, 0.98), fused=True)
+
+
+def _initialise(model: nn.Module, name: str) -> None:
+    """Takes over the weights of another model wherever name and shape agree."""
+    source = read_weights(find_model(name))
+    own = model.state_dict()
+    fitting = {key: value for key, value in source.items() if _fits(value, own.get(key))}
+    if not fitting:
+        raise AsrError(f"no weight of {name} (init_from) fits the model of this recipe")
+    model.load_state_dict(fitting, strict=False)
+    fresh = [key for key in own if key not in fitting]
+    if fresh:
+        console.print(f"not in {name}, so initialised anew: {', '.join(fresh)}")
+
+
+def _fits(value: Tensor, own: Tensor | None) -> bool:
+    return own is not None and value.shape == own.shape
+
+
+def _load_dev(recipe: Recipe) -> tuple[list[Utterance], list[Samples]]:
+    """An evenly spaced part of the dev set, and its audio."""
+    everything = read_manifests(recipe.data, recipe.data.dev)
+    count = min(recipe.data.dev_utterances, len(everything))
+    chosen = [everything[i * len(everything) // count] for i in range(count)]
+    name = "+".join(manifest_path(recipe.data, part).stem for part in recipe.data.dev)
+    cache, held, problems = open_cache(recipe.data.cache, f"{name}-{count}", chosen)
+    _report(problems)
+    return held, [cache[index] for index in range(len(held))]
+
+
+def _score_dev(
+    model: AcousticModel,
+    tokenizer: Tokenizer,
+    device: torch.device,
+    utterances: list[Utterance],
+    signals: list[Samples],
+) -> Score:
+    """Greedy WER of ``model`` on the dev set."""
+    recogniser = Recogniser(Checkpoint(model.eval(), tokenizer), GreedyDecoder(tokenizer), device)
+    order = sorted(range(len(signals)), key=lambda i: len(signals[i]))
+    hypotheses = [""] * len(signals)
+    for start in range(0, len(order), 16):
+        some = order[start : start + 16]
+        results = recogniser.recognise([signals[i] for i in some])
+        for index, result in zip(some, results, strict=True):
+            hypotheses[index] = result[0].text
+    return score([utterance.text for utterance in utterances], hypotheses)
+
+
+def _report(problems: list[str]) -> None:
+    for problem in problems[:20]:
+        console.print(f"left out: {problem}", style="yellow", markup=False)
+    if len(problems) > 20:
+        console.print(f"left out: {len(problems) - 20} more", style="yellow")
+
+
+def _epoch_line(entry: dict[str, float], epochs: int) -> str:
+    return (
+        f"epoch {entry['epoch']:.0f}/{epochs}  loss {entry['loss']:.3f}  "
+        f"dev WER {100 * entry['dev_wer']:.2f}  CER {100 * entry['dev_cer']:.2f}  "
+        f"{entry['audio_seconds_per_second']:.0f} audio-s/s"
+        + (f"  skipped steps {entry['bad_steps']:.0f}" if entry["bad_steps"] else "")
+    )
+
+
+def _progress_bar():
+    return bar(TextColumn("{task.fields[status]}"))
+
+
+@contextmanager
+def _stop_signal() -> Iterator:
+    """Inside, the first Ctrl-C (or SIGTERM) asks the loop to stop after its step."""
+    asked = False
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second one stops at once
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
