@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx
 
 Result = TypeVar("Result")
 
@@ -29,6 +28,8 @@ def side_by_side(
     """
     if inputs[0].device.type != "cpu" or torch.get_num_threads() < 2:
         return modules[0](inputs[0]), modules[1](inputs[1])
+    if not torch.is_grad_enabled():
+        return _both(*map(_in_this_mode, modules, inputs))
     parameters = [list(module.parameters()) for module in modules]
     left, right = _SideBySide.apply(  # type: ignore[no-untyped-call]
         modules, len(parameters[0]), *inputs, *parameters[0], *parameters[1]
@@ -48,25 +49,13 @@ class _SideBySide(torch.autograd.Function):
         right: Tensor,
         *parameters: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        tracked = any(ctx.needs_input_grad)
-        dtype, cast = torch.get_autocast_dtype("cpu"), torch.is_autocast_enabled("cpu")
-
-        def run(module: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
-            inputs = inputs.detach().requires_grad_(tracked and inputs.is_floating_point())
-            with torch.set_grad_enabled(tracked), torch.autocast("cpu", dtype, enabled=cast):
-                return inputs, module(inputs)
-
-        halves = _both(
-            functools.partial(run, modules[0], left), functools.partial(run, modules[1], right)
+        inputs = [half.detach().requires_grad_() for half in (left, right)]
+        with torch.enable_grad():
+            outputs = _both(*map(_in_this_mode, modules, inputs))
+        ctx.halves = tuple(
+            zip(inputs, outputs, (parameters[:split], parameters[split:]), strict=True)
         )
-        ctx.halves = [
-            (inputs, outputs, own)
-            for (inputs, outputs), own in zip(
-                halves, (parameters[:split], parameters[split:]), strict=True
-            )
-        ]
-        first, second = (outputs.detach() for _, outputs in halves)
-        return first, second
+        return outputs[0].detach(), outputs[1].detach()
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -80,6 +69,23 @@ class _SideBySide(torch.autograd.Function):
             *(functools.partial(run, h, g) for h, g in zip(ctx.halves, gradients, strict=True))
         )
         return None, None, left[0], right[0], *left[1:], *right[1:]
+
+
+def _in_this_mode(module: nn.Module, inputs: Tensor) -> Callable[[], Tensor]:
+    """A call of ``module`` in the calling thread's modes, which torch keeps for each thread."""
+    grad, inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+    cast, dtype = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
+
+    def call() -> Tensor:
+        with (
+            torch.inference_mode(inference),
+            torch.set_grad_enabled(grad),
+            torch.autocast("cpu", dtype, enabled=cast),
+        ):
+            outputs: Tensor = module(inputs)
+            return outputs
+
+    return call
 
 
 def _both(first: Callable[[], Result], second: Callable[[], Result]) -> tuple[Result, Result]:
