@@ -14,7 +14,10 @@ SAMPLE_RATE = 16_000  # Hz, of every signal inside the package
 
 # What a folder is searched for: the containers that libsndfile reads and people use.
 EXTENSIONS = frozenset(
-    ".wav .flac .ogg .oga .opus .mp3 .aiff .aif .aifc .au .snd .w64 .rf64 .caf .sph .nist".split()
+    [
+        *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".nist", ".oga", ".ogg"),
+        *(".opus", ".rf64", ".snd", ".sph", ".w64", ".wav"),
+    ]
 )
 
 Samples = NDArray[np.float32]
@@ -29,7 +32,7 @@ def load_audio(path: str | Path) -> Samples:
         Samples at 16 kHz, shape (samples,), nominally within [-1, 1], at least one of them.
 
     Raises:
-        AsrError: the file is missing, no audio, holds no samples, or holds some that are not finite.
+        AsrError: the file is missing, is no audio, or holds no samples or not only finite ones.
     """
     with _open(path) as file:
         rate = file.samplerate
@@ -43,8 +46,8 @@ def load_audio(path: str | Path) -> Samples:
 
 
 def to_16k_mono(signal: NDArray[np.float32], rate: int, name: str | Path = "the signal") -> Samples:
-    """Averages the channels of ``signal``, shape (samples, channels), and resamples it to 16 kHz."""
-    mono = signal.mean(axis=1, dtype=np.float32)
+    """Averages the channels of ``signal``, shape (samples, channels), and brings it to 16 kHz."""
+    mono: Samples = signal.mean(axis=1, dtype=np.float32)
     if not np.isfinite(mono).all():
         raise AsrError(f"{name} holds samples that are not finite numbers")
     if rate == SAMPLE_RATE:
@@ -82,7 +85,8 @@ def _open(path: str | Path) -> soundfile.SoundFile:
     try:
         if path.stat().st_size == 0:
             raise AsrError(f"{path} is empty (0 bytes)")
-        return soundfile.SoundFile(path)
+        file: soundfile.SoundFile = soundfile.SoundFile(path)
+        return file
     except (OSError, soundfile.LibsndfileError) as error:
         if isinstance(error, PermissionError):
             raise AsrError(f"{path} may not be read: permission denied") from error

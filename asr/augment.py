@@ -41,4 +41,5 @@ def mask(features: Tensor, config: AugmentConfig) -> Tensor:
 
 @functools.cache
 def _speed(factor: float) -> torch.nn.Module:
-    return Speed(SAMPLE_RATE, factor)
+    speed: torch.nn.Module = Speed(SAMPLE_RATE, factor)
+    return speed

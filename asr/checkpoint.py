@@ -37,9 +37,7 @@ class Checkpoint:
     tokenizer: Tokenizer
 
 
-def save_model(
-    folder: str | Path, model: AcousticModel, tokenizer: Tokenizer, card: str
-) -> None:
+def save_model(folder: str | Path, model: AcousticModel, tokenizer: Tokenizer, card: str) -> None:
     """Writes a model folder; every file is replaced whole, the weights last."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -61,16 +61,21 @@ class EncoderConfig(Section):
     layers: Positive = 4
     hidden: Positive = 320  # per direction
     # After this layer, counted from 1, two frames are stacked into one: the layers above read half
-    # as many, and the heads there emit two frames for each. 0 for never.
+    # as many, and the heads there emit twice as many for each. 0 for never.
     stack_after: Natural = 0
     # Of whole channels for a whole utterance (variational dropout, Gal and Ghahramani 2016).
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
 
 
 class ModelConfig(Section):
+    """The acoustic model; kept beside its weights."""
+
     mel_bins: Annotated[int, Field(ge=8, le=128)] = 80
     front_end: FrontEndConfig = FrontEndConfig()
     encoder: EncoderConfig = EncoderConfig()
+    # Frames of log-probabilities for each frame of the front-end: the recurrent layers can run at a
+    # lower rate than CTC needs for units as short as characters.
+    emissions: Positive = 1
     # A second CTC head on a lower layer, counted from 1, that only training sees (Lee and
     # Watanabe, arXiv 2102.03216); 0 for none.
     intermediate_layer: Natural = 0
@@ -88,6 +93,8 @@ class AugmentConfig(Section):
 
 
 class TrainConfig(Section):
+    """How the weights are found."""
+
     epochs: Positive = 40
     batch_seconds: Seconds = 160.0  # audio in a batch, padding included
     peak_rate: Annotated[float, Field(gt=0)] = 2e-3

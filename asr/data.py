@@ -7,7 +7,8 @@ any epoch can be made again: by a loader process, or after a run was broken off.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +38,13 @@ class Batch:
     seconds: float  # of audio, padding not counted
 
     def to(self, device: torch.device) -> Batch:
-        tensors = (self.features, self.lengths, self.targets, self.target_lengths)
-        return Batch(*(t.to(device, non_blocking=True) for t in tensors), self.seconds)
+        return replace(
+            self,
+            features=self.features.to(device, non_blocking=True),
+            lengths=self.lengths.to(device, non_blocking=True),
+            targets=self.targets.to(device, non_blocking=True),
+            target_lengths=self.target_lengths.to(device, non_blocking=True),
+        )
 
 
 @dataclass(frozen=True)
@@ -146,7 +152,7 @@ def feature_frames(samples: int) -> int:
 
 def frames_needed(target: Sequence[int]) -> int:
     """The fewest frames that CTC can align ``target`` with: repeated units need a blank between."""
-    repeats = sum(a == b for a, b in zip(target, target[1:], strict=False))
+    repeats = sum(a == b for a, b in pairwise(target))
     return len(target) + repeats
 
 
@@ -185,7 +191,7 @@ def load_batches(
     """Makes the batches, in order, ahead of their use in ``workers`` processes (0: in this one)."""
     return DataLoader(
         training,
-        sampler=batches,  # type: ignore[arg-type]
+        sampler=batches,
         batch_size=None,
         num_workers=workers,
         pin_memory=pinned,

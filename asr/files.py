@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """Yields a temporary path beside ``path``; it takes the place of ``path`` if the block succeeds.
+    """Yields a temporary path that takes the place of ``path`` if the block succeeds.
 
     The data is on disk before the name changes, so a kill or a power cut at any point leaves a
     whole file under ``path``, the old or the new one.
@@ -42,4 +42,3 @@ def why_unreadable(error: OSError) -> str:
     if isinstance(error, PermissionError):
         return "may not be read"
     return f"can't be read ({error.strerror or error})"
-

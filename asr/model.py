@@ -8,6 +8,7 @@ normalisation is within one frame.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 import torch
@@ -16,7 +17,6 @@ from torch.nn import functional
 
 from asr.config import EncoderConfig, FrontEndConfig, ModelConfig
 from asr.recurrent import RecurrentLayer, reversal
-
 
 Count = TypeVar("Count", int, Tensor)
 
@@ -41,7 +41,7 @@ class FrontEnd(nn.Module):
         channels = (1, *config.channels)
         self.convolutions = nn.ModuleList(
             nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1)
-            for before, after in zip(channels, channels[1:], strict=False)
+            for before, after in pairwise(channels)
         )
         bins = mel_bins
         for _ in config.channels:
@@ -68,10 +68,12 @@ class Encoder(nn.Module):
         self.layers = nn.ModuleList()
         self.norms = nn.ModuleList()
         width = config.hidden
+        self.widths: list[int] = []  # of the outputs of each layer
         for number in range(1, config.layers + 1):
             layer = RecurrentLayer(config.cell, width, config.hidden, config.bidirectional)
             self.layers.append(layer)
             self.norms.append(nn.LayerNorm(layer.width))
+            self.widths.append(layer.width)
             width = layer.width * (2 if number == self.stack_after else 1)
         self.dropout = VariationalDropout(config.dropout)
 
@@ -92,8 +94,8 @@ class Encoder(nn.Module):
                 order = reversal(lengths, len(x))
         return outputs
 
-    def frames_emitted(self, layer: int) -> int:
-        """How many frames a head on ``layer``, counted from 1, emits for each one it reads."""
+    def frames_stacked(self, layer: int) -> int:
+        """How many frames of the front-end one frame of ``layer``, counted from 1, stands for."""
         return 2 if 0 < self.stack_after < layer else 1
 
 
@@ -126,8 +128,8 @@ class AcousticModel(nn.Module):
         )
 
     def _make_head(self, layer: int, units: int) -> Head:
-        width = self.encoder.norms[layer - 1].normalized_shape[0]
-        return Head(width, units, self.encoder.frames_emitted(layer))
+        stacked = self.encoder.frames_stacked(layer)
+        return Head(self.encoder.widths[layer - 1], units, stacked * self.config.emissions)
 
     def forward(self, features: Tensor, lengths: Tensor) -> Emissions:
         """Reads a batch.
@@ -138,18 +140,19 @@ class AcousticModel(nn.Module):
         """
         x, lengths = self.front_end(features, lengths)
         layers = self.encoder(x, lengths)
-        log_probs = self.head(layers[-1])[:, : x.shape[1]]
+        emitted = x.shape[1] * self.config.emissions
+        log_probs = self.head(layers[-1])[:, :emitted]
         intermediate = None
         if self.training and self.intermediate_head is not None:
             middle = layers[self.config.intermediate_layer - 1]
-            intermediate = self.intermediate_head(middle)[:, : x.shape[1]]
-        return Emissions(log_probs, lengths, intermediate)
+            intermediate = self.intermediate_head(middle)[:, :emitted]
+        return Emissions(log_probs, lengths * self.config.emissions, intermediate)
 
     def output_length(self, frames: int) -> int:
         """How many frames of log-probabilities come from that many frames of features."""
         for _ in self.config.front_end.channels:
             frames = halved(frames)
-        return frames
+        return frames * self.config.emissions
 
 
 class VariationalDropout(nn.Module):

@@ -29,6 +29,7 @@ def bar(*columns: TextColumn) -> Progress:
         TimeRemainingColumn(),
         console=console,
         transient=True,
+        redirect_stdout=False,  # or results would go where the bar goes
         disable=not console.is_terminal,
     )
 

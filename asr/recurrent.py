@@ -31,7 +31,7 @@ class _TorchCell(nn.Module):
 def _lstm(inputs: int, hidden: int) -> nn.Module:
     layer = nn.LSTM(inputs, hidden)
     with torch.no_grad():  # remember by default (Jozefowicz et al. 2015); gates are i, f, g, o
-        layer.bias_ih_l0[hidden : 2 * hidden].fill_(1.0)
+        dict(layer.named_parameters())["bias_ih_l0"][hidden : 2 * hidden].fill_(1.0)
     return _TorchCell(layer)
 
 
@@ -65,9 +65,7 @@ class RecurrentLayer(nn.Module):
         if self.backwards is None:
             outputs: Tensor = self.forwards(inputs)
             return outputs
-        left, right = side_by_side(
-            (self.forwards, self.backwards), (inputs, turn(inputs, order))
-        )
+        left, right = side_by_side((self.forwards, self.backwards), (inputs, turn(inputs, order)))
         return torch.cat([left, turn(right, order)], dim=-1)
 
 

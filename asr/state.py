@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.amp.grad_scaler import GradScaler
+from torch.optim.swa_utils import AveragedModel
 
 from asr.config import Recipe
 from asr.errors import AsrError
@@ -50,9 +52,9 @@ class TrainingState:
     recipe: Recipe
     precision: str
     model: nn.Module
-    averaged: nn.Module
+    averaged: AveragedModel
     optimizer: torch.optim.Optimizer
-    scaler: torch.amp.GradScaler
+    scaler: GradScaler
     progress: Progress
 
     def save(self, path: Path) -> None:
@@ -65,7 +67,7 @@ class TrainingState:
             "scaler": self.scaler.state_dict(),
             "progress": asdict(self.progress),
             "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
+            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         }
         with atomic(path) as temporary:
             torch.save(record, temporary)

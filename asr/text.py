@@ -11,7 +11,9 @@ import unicodedata
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ'"  # of words; between them stands a space
 
 _APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼ`´＇"), "'")
-_LIGATURES = str.maketrans({"ß": "SS", "Æ": "AE", "æ": "AE", "Œ": "OE", "œ": "OE", "Ø": "O", "ø": "O"})
+_LETTERS = str.maketrans(
+    {"ß": "SS", "Æ": "AE", "æ": "AE", "Œ": "OE", "œ": "OE", "Ø": "O", "ø": "O"}
+)
 # An apostrophe that no letter touches is a quotation mark.
 _LONE_APOSTROPHE = re.compile(r"(?<!\w)'+(?!\w)")
 _PUNCTUATION = re.compile(r"[\s\-‐-―.,;:!?¡¿\"“”„«»()\[\]{}<>/\\|_*~…•]+")
@@ -25,7 +27,7 @@ def normalise(text: str) -> str:
     a space. What has no single reading (digits, symbols, other scripts) stays as it is, for
     :func:`foreign_characters` to report: a number dropped here would be an error in every WER.
     """
-    text = text.translate(_APOSTROPHES).translate(_LIGATURES)
+    text = text.translate(_APOSTROPHES).translate(_LETTERS)
     decomposed = unicodedata.normalize("NFKD", text)
     text = "".join(c for c in decomposed if not unicodedata.combining(c)).upper()
     text = _LONE_APOSTROPHE.sub(" ", _PUNCTUATION.sub(" ", text))

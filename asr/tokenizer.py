@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from asr.errors import AsrError
-from asr.files import write_text, why_unreadable
+from asr.files import why_unreadable, write_text
 from asr.text import ALPHABET
 
 BLANK = 0
@@ -136,7 +136,7 @@ class BpeTokenizer(Tokenizer):
         return cls(model.getvalue())
 
     @cached_property
-    def units(self) -> Sequence[str]:  # type: ignore[override]
+    def units(self) -> Sequence[str]:
         # sentencepiece's unknown has index 0, where CTC has its blank; the rest coincides.
         pieces = range(1, self._pieces.get_piece_size())
         return ["<blank>", *(self._pieces.id_to_piece(piece) for piece in pieces)]

@@ -1,8 +1,8 @@
 """Training: a recipe to a model's folder.
 
-    RUN/model/       the averaged weights of the best epoch so far, ready to transcribe
-    RUN/state.pt     what --resume goes on from
-    RUN/events.*     curves for TensorBoard
+RUN/model/       the averaged weights of the best epoch so far, ready to transcribe
+RUN/state.pt     what --resume goes on from
+RUN/events.*     curves for TensorBoard
 """
 
 from __future__ import annotations
@@ -10,20 +10,24 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import cast
 
 import torch
+from rich.progress import Progress as ProgressBar
 from rich.progress import TextColumn
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from asr import card
 from asr.audio import Samples
-from asr.checkpoint import WEIGHTS, Checkpoint, find_model, read_weights, save_model
+from asr.cache import open_cache
+from asr.checkpoint import Checkpoint, find_model, read_weights, save_model
 from asr.config import Recipe, TrainConfig
 from asr.data import (
     Batch,
@@ -33,7 +37,6 @@ from asr.data import (
     plan_epoch,
     read_manifests,
 )
-from asr.cache import open_cache
 from asr.decode import GreedyDecoder
 from asr.device import autocast, choose_device, choose_precision
 from asr.errors import AsrError
@@ -51,6 +54,8 @@ MODEL = "model"
 
 class Interrupted(AsrError):
     """The user stopped the run; its state is saved."""
+
+    exit_status = 130  # what shells expect after Ctrl-C
 
 
 def train(recipe: Recipe, resume: bool = False) -> Path:
@@ -78,14 +83,16 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
     model = AcousticModel(recipe.model, len(tokenizer)).to(device)
     if recipe.init_from and not record:
         _initialise(model, recipe.init_from)
-    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.average_decay))
+    averaging = get_ema_multi_avg_fn(config.average_decay)  # type: ignore[no-untyped-call]
+    averaged = AveragedModel(model, multi_avg_fn=averaging)
+    average = cast(AcousticModel, averaged.module)
     state = TrainingState(
         recipe,
         precision,
         model,
         averaged,
         _make_optimizer(model, config),
-        torch.amp.GradScaler(device.type, enabled=precision == "float16"),
+        GradScaler(device.type, enabled=precision == "float16"),
         Progress(),
     )
     if record:
@@ -149,7 +156,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
                     curves.close()
                     raise Interrupted(f"stopped; go on with --resume (state in {state_path})")
 
-            result = _score_dev(averaged.module, tokenizer, device, dev_utterances, dev_signals)
+            result = _score_dev(average, tokenizer, device, dev_utterances, dev_signals)
             entry = {
                 "epoch": progress.epoch + 1,
                 "loss": progress.loss / max(1, progress.units),
@@ -165,7 +172,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             if result.wer <= progress.best_wer:
                 progress.best_wer = result.wer
                 text = card.training_card(recipe, hours, parameters, progress.history)
-                save_model(folder / MODEL, averaged.module, tokenizer, text)
+                save_model(folder / MODEL, average, tokenizer, text)
             progress.epoch += 1
             progress.start_epoch()
             state.save(state_path)
@@ -225,7 +232,7 @@ def _step(state: TrainingState, batch: Batch, rate: float, device: torch.device)
         emissions = state.model(batch.features, batch.lengths)
     loss, main = _loss(emissions, batch, config.intermediate_weight)
     state.optimizer.zero_grad(set_to_none=True)
-    state.scaler.scale(loss).backward()
+    state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
     state.scaler.unscale_(state.optimizer)
     norm = nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm)
     finite = bool(torch.isfinite(loss) & torch.isfinite(norm))
@@ -328,12 +335,12 @@ def _epoch_line(entry: dict[str, float], epochs: int) -> str:
     )
 
 
-def _progress_bar():
+def _progress_bar() -> ProgressBar:
     return bar(TextColumn("{task.fields[status]}"))
 
 
 @contextmanager
-def _stop_signal() -> Iterator:
+def _stop_signal() -> Iterator[Callable[[], bool]]:
     """Inside, the first Ctrl-C (or SIGTERM) asks the loop to stop after its step."""
     asked = False
 

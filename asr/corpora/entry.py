@@ -1,0 +1,82 @@
+"""Pairs of audio and transcript as found, to utterances that can be used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from asr.audio import audio_duration
+from asr.corpora.summary import Problem, Reason, printable
+from asr.errors import AsrError
+from asr.manifest import Utterance
+from asr.progress import track
+from asr.text import foreign_characters, normalise
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An audio file with its transcript, both still to be looked at."""
+
+    item: str  # what to call it in a report
+    audio: Path  # absolute
+    text: str
+    utterance_id: str
+    speaker: str | None = None
+
+
+def check(entries: Iterable[Entry], name: str) -> tuple[list[Utterance], list[Problem]]:
+    """Brings texts to normal form, reads the headers of the audio, sorts out what can't be used.
+
+    Returns:
+        The utterances, sorted by their ids, and the problems in the order of the entries.
+    """
+    problems: list[Problem] = []
+    candidates: list[tuple[Entry, str]] = []
+    seen: dict[str, Entry] = {}  # by utterance id and, links resolved, by path
+    for entry in entries:
+        text = normalise(entry.text)
+        foreign = foreign_characters(text)
+        keys = f"id {entry.utterance_id}", f"path {os.path.realpath(entry.audio)}"
+        first = next((seen[key] for key in keys if key in seen), None)
+        if not text:
+            problems.append(Problem(entry.item, Reason.EMPTY))
+        elif foreign:
+            characters = " ".join(map(repr, foreign))
+            problems.append(Problem(entry.item, Reason.FOREIGN, f"{characters} in: {text}"))
+        elif printable(entry.audio) != str(entry.audio):
+            detail = "its path is not UTF-8; rename it"
+            problems.append(Problem(entry.item, Reason.BAD_AUDIO, detail))
+        elif first:
+            what = "utterance id" if first.utterance_id == entry.utterance_id else "audio"
+            detail = f"has the same {what} as {first.item}"
+            problems.append(Problem(entry.item, Reason.DUPLICATE, detail))
+        else:
+            seen |= dict.fromkeys(keys, entry)
+            candidates.append((entry, text))
+
+    utterances = []
+    pool = ThreadPoolExecutor()  # opening a file is mostly waiting
+    try:
+        lengths = pool.map(_measure, [entry.audio for entry, _ in candidates])
+        measured = zip(candidates, lengths, strict=True)
+        for (entry, text), length in track(measured, f"reading {name}", len(candidates)):
+            if isinstance(length, AsrError):
+                detail = str(length).removeprefix(f"{entry.audio} ")
+                problems.append(Problem(entry.item, Reason.BAD_AUDIO, detail))
+            else:
+                utterances.append(
+                    Utterance(str(entry.audio), length, text, entry.utterance_id, entry.speaker)
+                )
+    finally:
+        pool.shutdown(cancel_futures=True)  # or an interrupt would wait for thousands of files
+    return sorted(utterances, key=lambda utterance: utterance.utterance_id), problems
+
+
+def _measure(audio: Path) -> float | AsrError:
+    try:
+        return audio_duration(audio)
+    except AsrError as error:
+        return error
