@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from asr.config import ModelConfig, read_yaml, to_yaml, validate
@@ -46,7 +46,7 @@ def save_model(folder: str | Path, model: AcousticModel, tokenizer: Tokenizer, c
     write_text(folder / CARD, card)
     halves = {name: _half(tensor) for name, tensor in model.state_dict().items()}
     with atomic(folder / WEIGHTS) as temporary:
-        save_file(halves, temporary)
+        temporary.write_bytes(save(halves))  # save_file would make it readable to its owner alone
 
 
 def load_model(name: str | Path | None = None) -> Checkpoint:

@@ -16,7 +16,7 @@ from asr.errors import AsrError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
-    options = _parser().parse_args(arguments)
+    options = _parse(arguments)
     try:
         status: int = options.run(options)
         return status
@@ -29,6 +29,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has seen enough
         sys.stdout = None  # or Python would flush it once more
         return 1
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parses; ``key=value`` may also stand behind an option, where argparse takes no list."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and (not hasattr(options, "settings") or any(r[0] == "-" or "=" not in r for r in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        options.settings += rest
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:

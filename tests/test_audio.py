@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+import soundfile
+
+from asr.audio import SAMPLE_RATE, audio_duration, find_audio, load_audio, to_16k_mono
+from asr.errors import AsrError
+
+
+@pytest.fixture(scope="module")
+def speech(librivox):
+    samples, rate = soundfile.read(librivox[1].audio_filepath, dtype="float32")
+    assert rate == SAMPLE_RATE
+    return samples
+
+
+def correlation(a, b):
+    length = min(len(a), len(b))
+    return np.corrcoef(a[:length], b[:length])[0, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("pcm16.wav", {"subtype": "PCM_16"}),
+        ("pcm24.wav", {"subtype": "PCM_24"}),
+        ("float.wav", {"subtype": "FLOAT"}),
+        ("speech.flac", {}),
+        ("speech.ogg", {"format": "OGG", "subtype": "VORBIS"}),
+        ("speech.opus", {"format": "OGG", "subtype": "OPUS"}),
+        ("speech.mp3", {"format": "MP3"}),
+    ],
+)
+def test_reads_every_format(tmp_path, speech, name, options):
+    soundfile.write(tmp_path / name, speech, SAMPLE_RATE, **options)
+    loaded = load_audio(tmp_path / name)
+    assert loaded.dtype == np.float32
+    assert loaded.ndim == 1
+    assert len(loaded) == pytest.approx(len(speech), abs=3000)  # codecs pad
+    assert np.std(loaded) == pytest.approx(np.std(speech), rel=0.1)
+    if "subtype" not in options or options["subtype"] in ("PCM_16", "PCM_24", "FLOAT"):
+        assert audio_duration(tmp_path / name) == pytest.approx(len(speech) / SAMPLE_RATE, abs=0.2)
+    if name.endswith((".wav", ".flac")):
+        np.testing.assert_allclose(loaded, speech, atol=1e-4)
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100, 48_000])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_brings_every_rate_and_channel_count_to_16k_mono(tmp_path, speech, rate, channels):
+    import librosa
+
+    converted = librosa.resample(speech, orig_sr=SAMPLE_RATE, target_sr=rate)
+    path = tmp_path / "speech.wav"
+    soundfile.write(path, np.stack([converted] * channels, axis=1), rate, subtype="FLOAT")
+    loaded = load_audio(path)
+    assert len(loaded) == pytest.approx(len(speech), abs=2)
+    if rate > SAMPLE_RATE:
+        assert correlation(loaded, speech) > 0.999
+    else:  # 8 kHz loses the upper half of the band, not the speech
+        assert correlation(loaded, speech) > 0.9
+
+
+def test_channels_are_averaged():
+    left, right = np.full(100, 0.5, np.float32), np.full(100, -0.1, np.float32)
+    mono = to_16k_mono(np.stack([left, right], axis=1), SAMPLE_RATE)
+    np.testing.assert_allclose(mono, 0.2, atol=1e-7)
+
+
+def write_not_finite(path):
+    samples = np.zeros(1000, np.float32)
+    samples[10] = np.nan
+    soundfile.write(path, samples, SAMPLE_RATE, subtype="FLOAT")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: None, "does not exist"),
+        (lambda path: path.mkdir(), "is a folder"),
+        (lambda path: path.write_bytes(b""), "is empty"),
+        (lambda path: path.write_text("no audio at all\n" * 50), "is not audio"),
+        (lambda path: soundfile.write(path, np.zeros(0), SAMPLE_RATE), "holds no audio samples"),
+        (write_not_finite, "not finite"),
+    ],
+)
+def test_names_the_file_and_what_is_wrong_with_it(tmp_path, make, message):
+    path = tmp_path / "bad.wav"
+    make(path)
+    with pytest.raises(AsrError, match=message) as caught:
+        load_audio(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_truncated_file_gives_what_it_holds_or_an_error(tmp_path, speech):
+    whole = tmp_path / "whole.flac"
+    soundfile.write(whole, speech, SAMPLE_RATE)
+    data = whole.read_bytes()
+    for part in (10, 100, len(data) // 2):
+        path = tmp_path / "part.flac"
+        path.write_bytes(data[:part])
+        message = ""
+        try:
+            samples = load_audio(path)
+        except AsrError as error:
+            message = str(error)
+        assert str(path) in message or 0 < len(samples) <= len(speech)
+
+
+def test_finds_audio_in_folders_below(tmp_path):
+    for name in ("b.wav", "a/c.FLAC", "a/notes.txt", "d.opus"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "folder.wav").mkdir()
+    found = [str(path.relative_to(tmp_path)) for path in find_audio(tmp_path)]
+    assert found == ["a/c.FLAC", "b.wav", "d.opus"]

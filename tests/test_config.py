@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+
+from asr.config import ModelConfig, load_recipe, to_yaml, validate
+from asr.errors import AsrError
+
+MINIMAL = "name: tiny\ndata: {train: [a], dev: [b]}\n"
+RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
+
+
+@pytest.fixture
+def recipe_path(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(MINIMAL)
+    return path
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_the_recipes_of_the_project_are_valid(path):
+    assert load_recipe(path).name == path.stem
+
+
+def test_settings_replace_those_of_the_file(recipe_path):
+    recipe = load_recipe(
+        recipe_path, ["train.epochs=3", "model.encoder.cell=gru", "data.train=[x, y]"]
+    )
+    assert recipe.train.epochs == 3
+    assert recipe.model.encoder.cell == "gru"
+    assert recipe.data.train == ("x", "y")
+    assert recipe.folder == Path("runs/tiny")
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("train.epoch=3", "unknown key train.epoch; did you mean train.epochs"),
+        ("epochs=3", "unknown key epochs; did you mean train.epochs"),
+        ("model.encoder.hiden=3", "did you mean model.encoder.hidden"),
+        ("train.epochs=many", "wrong value for train.epochs: 'many'"),
+        ("train.epochs=0", "wrong value for train.epochs: 0"),
+        ("model.encoder.dropout=1.5", "wrong value for model.encoder.dropout: 1.5"),
+        ("train", "is no setting; write section.key=value"),
+        ("name.first=x", "which holds a single value"),
+        ("seed=[", "is not valid YAML"),
+    ],
+)
+def test_wrong_settings_are_named(recipe_path, setting, message):
+    with pytest.raises(AsrError) as caught:
+        load_recipe(recipe_path, [setting])
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("data: {train: [a], dev: [b]}", "lacks the key name"),
+        ("name: a\n  b: c", "not valid YAML"),
+        ("- a\n- b", "holds no settings"),
+        ("", "holds no settings"),
+    ],
+)
+def test_wrong_files_are_named(tmp_path, content, message):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(content)
+    with pytest.raises(AsrError, match=message) as caught:
+        load_recipe(path)
+    assert str(path) in str(caught.value)
+
+
+def test_what_is_written_can_be_read_back(tmp_path, recipe_path):
+    recipe = load_recipe(recipe_path, ["model.encoder.layers=2"])
+    written = tmp_path / "written.yaml"
+    written.write_text(to_yaml(recipe))
+    assert load_recipe(written) == recipe
+    settings = recipe.model.model_dump(mode="json")
+    assert validate(ModelConfig, settings, "here") == recipe.model

@@ -1,0 +1,56 @@
+import librosa
+import numpy as np
+import pytest
+import soundfile
+import torch
+import torchaudio
+
+from asr.audio import SAMPLE_RATE
+from asr.features import extract, log_mel, normalise
+
+
+@pytest.fixture(scope="module", params=range(5))
+def speech(request, librivox):
+    samples, _ = soundfile.read(librivox[request.param].audio_filepath, dtype="float32")
+    return torch.from_numpy(samples)
+
+
+def test_equals_torchaudio(speech):
+    transform = torchaudio.transforms.MelSpectrogram(
+        SAMPLE_RATE, n_fft=400, hop_length=160, n_mels=80, norm="slaney", mel_scale="slaney",
+        pad_mode="constant",
+    )  # fmt: skip
+    theirs = torch.log(transform(speech).T + 1e-6)
+    # torchaudio's filters are built in float32: see asr.features._filters.
+    assert (log_mel(speech) - theirs).abs().max() < 5e-4
+    exact = transform.spectrogram(speech).T @ _librosa_filters()
+    assert (log_mel(speech) - torch.log(exact + 1e-6)).abs().max() < 1e-4
+
+
+def test_equals_librosa(speech):
+    mel = librosa.feature.melspectrogram(
+        y=speech.numpy(), sr=SAMPLE_RATE, n_fft=400, hop_length=160, n_mels=80, pad_mode="constant"
+    )
+    theirs = torch.from_numpy(np.log(mel.T + 1e-6))
+    assert (log_mel(speech) - theirs).abs().max() < 1e-4
+
+
+def _librosa_filters():
+    return torch.from_numpy(librosa.filters.mel(sr=SAMPLE_RATE, n_fft=400, n_mels=80)).T
+
+
+@pytest.mark.parametrize("samples", [1, 159, 160, 161, 16_000])
+def test_has_a_frame_every_10_ms(samples):
+    assert log_mel(torch.zeros(samples)).shape == (1 + samples // 160, 80)
+
+
+def test_silence_is_finite_and_level_does_not_matter(speech):
+    assert torch.isfinite(extract(torch.zeros(4000))).all()
+    # Level is a constant in the logarithm wherever the floor is far below the speech.
+    assert (extract(speech) - extract(speech * 0.5)).abs().median() < 0.1
+
+
+def test_normalisation_takes_the_mean_off_each_bin(speech):
+    features = normalise(log_mel(speech))
+    assert features.mean(dim=0).abs().max() < 1e-4
+    assert 0.3 < features.std() < 2.0

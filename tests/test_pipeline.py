@@ -1,0 +1,59 @@
+"""`asr run`: prepare, train, evaluate; what is done is skipped."""
+
+import json
+import shutil
+
+import pytest
+
+from asr.config import load_recipe
+from asr.pipeline import RESULTS, run
+
+RECIPE = """
+name: tiny
+output: runs/tiny
+data: {manifests: manifests, cache: cache, train: [one], dev: [two], test: [one, two]}
+model:
+  front_end: {channels: [8, 8]}
+  encoder: {layers: 1, hidden: 16}
+train: {epochs: 1, batch_seconds: 20, precision: float32}
+"""
+
+
+@pytest.fixture
+def corpus(tmp_path, librivox, monkeypatch):
+    """Two subsets in LibriSpeech's layout, in an otherwise empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    for subset, clips in (("one", librivox[:3]), ("two", librivox[3:])):
+        chapter = tmp_path / "corpus" / subset / "7" / "1"
+        chapter.mkdir(parents=True)
+        lines = [f"7-1-{number:04} {clip.text}\n" for number, clip in enumerate(clips)]
+        (chapter / "7-1.trans.txt").write_text("".join(lines))
+        for number, clip in enumerate(clips):
+            shutil.copy(clip.audio_filepath, chapter / f"7-1-{number:04}.wav")
+    (tmp_path / "tiny.yaml").write_text(RECIPE)
+    return tmp_path / "corpus"
+
+
+def test_one_command_from_a_corpus_to_error_rates(corpus, capsys):
+    recipe = load_recipe("tiny.yaml")
+    records = run(recipe, corpus)
+    assert {(r["name"], r["decoder"]) for r in records} == {
+        (name, decoder) for name in ("one", "two") for decoder in ("greedy", "beam")
+    }
+    assert all(r["utterances"] == {"one": 3, "two": 2}[r["name"]] for r in records)
+    out = capsys.readouterr()
+    assert "prepare one, two" in out.err
+
+    # A second time nothing is done again.
+    results = recipe.folder / RESULTS
+    weights = recipe.folder / "model" / "model.safetensors"
+    before = results.stat().st_mtime_ns, weights.stat().st_mtime_ns
+    assert run(recipe, corpus) == records
+    assert (results.stat().st_mtime_ns, weights.stat().st_mtime_ns) == before
+    assert "prepare" not in capsys.readouterr().err
+
+    # Results of other weights are made anew.
+    report = json.loads(results.read_text())
+    results.write_text(json.dumps({**report, "weights": "of another run"}))
+    run(recipe, corpus)
+    assert json.loads(results.read_text())["weights"] == report["weights"]

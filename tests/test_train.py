@@ -1,0 +1,210 @@
+"""Training as users meet it: whole runs of the command line, interrupted, killed, resumed."""
+
+import math
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from asr.checkpoint import load_model
+from asr.config import TrainConfig, load_recipe
+from asr.data import Batch
+from asr.errors import AsrError
+from asr.manifest import write_manifest
+from asr.train import ctc_loss, learning_rate, train
+
+RECIPE = """
+name: tiny
+data:
+  {{manifests: {folder}, cache: {folder}/cache, train: [clips], dev: [clips], dev_utterances: 3}}
+model:
+  front_end: {{channels: [8, 8]}}
+  encoder: {{layers: 2, hidden: 24, dropout: 0.1}}
+  intermediate_layer: 1
+augment: {{frequency_width: 10, time_width: 10}}
+train:
+  epochs: 3
+  batch_seconds: 8
+  checkpoint_every: 1
+  precision: float32
+"""
+
+
+@pytest.fixture(scope="module")
+def recipe_path(tmp_path_factory, librivox):
+    """A tiny recipe on the clips, four times each."""
+    folder = tmp_path_factory.mktemp("tiny")
+    write_manifest(folder / "clips.jsonl", librivox * 4)
+    (folder / "tiny.yaml").write_text(RECIPE.format(folder=folder))
+    return folder / "tiny.yaml"
+
+
+def start(recipe_path, output, *settings):
+    command = [sys.executable, "-m", "asr.cli", "train", str(recipe_path), f"output={output}"]
+    return subprocess.Popen(
+        [*command, *settings], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def finish(process):
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, output
+    return output
+
+
+def wait_for_steps(process, state: Path, steps: int):
+    """Waits until the run has written its state that many times."""
+    seen = set()
+    while len(seen) < steps and process.poll() is None:
+        if state.exists():
+            seen.add(state.stat().st_mtime_ns)
+        time.sleep(0.002)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(recipe_path, tmp_path_factory):
+    output = tmp_path_factory.mktemp("undisturbed") / "run"
+    finish(start(recipe_path, output))
+    return output
+
+
+def weights(run):
+    return load_file(run / "model" / "model.safetensors")
+
+
+def assert_same_run(a, b):
+    """Not only the weights: all that the next step would depend on."""
+    first, second = (torch.load(run / "state.pt", weights_only=True) for run in (a, b))
+    for part in ("model", "averaged"):
+        for name, tensor in first[part].items():
+            assert torch.equal(tensor, second[part][name]), f"{part}.{name}"
+    assert torch.equal(first["random"], second["random"])
+    assert first["progress"]["step"] == second["progress"]["step"]
+    for name, tensor in weights(a).items():
+        assert torch.equal(tensor, weights(b)[name]), name
+
+
+def test_killed_at_any_point_and_resumed_ends_with_the_same_weights(
+    recipe_path, tmp_path, undisturbed
+):
+    run = tmp_path / "run"
+    kills = 0
+    for steps, delay in ((2, 0.0), (5, 0.03), (9, 0.011)):
+        process = start(recipe_path, run, "--resume")
+        wait_for_steps(process, run / "state.pt", steps)
+        time.sleep(delay)  # anywhere in a step, or while the state is being written
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        kills += process.returncode == -signal.SIGKILL
+    assert kills == 3
+    assert "resumed" in finish(start(recipe_path, run, "--resume"))
+    assert_same_run(undisturbed, run)
+
+
+def test_ctrl_c_stops_at_a_checkpoint(recipe_path, tmp_path, undisturbed):
+    run = tmp_path / "run"
+    process = start(recipe_path, run, "train.checkpoint_every=1000")
+    events = 0
+    while not events and process.poll() is None:  # the loop has begun
+        events = sum(path.stat().st_size > 300 for path in run.glob("events.*"))
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "go on with --resume" in output
+    assert "Traceback" not in output
+    finish(start(recipe_path, run, "--resume"))
+    assert_same_run(undisturbed, run)
+
+
+def test_a_run_learns_and_leaves_a_model_that_can_be_used(undisturbed):
+    state = torch.load(undisturbed / "state.pt", weights_only=True)
+    losses = [entry["loss"] for entry in state["progress"]["history"]]
+    assert len(losses) == 3
+    assert losses[-1] < 0.8 * losses[0]
+    checkpoint = load_model(undisturbed / "model")
+    assert checkpoint.tokenizer.kind == "characters"
+    assert "WER" in (undisturbed / "model" / "README.md").read_text()
+
+
+def test_a_run_is_never_overwritten_and_never_resumed_as_another(recipe_path, undisturbed):
+    recipe = load_recipe(recipe_path, [f"output={undisturbed}"])
+    with pytest.raises(AsrError, match="holds a run already; go on with --resume"):
+        train(recipe)
+    other = load_recipe(recipe_path, [f"output={undisturbed}", "train.peak_rate=1e-3"])
+    with pytest.raises(AsrError, match=r"started with other settings \(train.peak_rate\)"):
+        train(other, resume=True)
+
+
+def test_a_damaged_state_is_named(recipe_path, tmp_path, undisturbed):
+    (tmp_path / "run").mkdir()
+    data = (undisturbed / "state.pt").read_bytes()
+    (tmp_path / "run" / "state.pt").write_bytes(data[: len(data) // 2])
+    recipe = load_recipe(recipe_path, [f"output={tmp_path / 'run'}"])
+    with pytest.raises(AsrError, match="is damaged"):
+        train(recipe, resume=True)
+
+
+def test_diverged_training_stops_with_a_clear_message(recipe_path, tmp_path):
+    settings = [f"output={tmp_path / 'run'}", "train.max_bad_steps=3"]
+    settings += ["train.peak_rate=1e30", "train.warm_up=0"]
+    with pytest.raises(AsrError, match="not finite in 3 steps in a row"):
+        train(load_recipe(recipe_path, settings))
+
+
+def test_a_stage_starts_from_the_model_of_another(recipe_path, tmp_path, undisturbed):
+    settings = [f"output={tmp_path / 'run'}", f"init_from={undisturbed / 'model'}"]
+    settings += ["train.epochs=1", "train.peak_rate=1e-12", "train.average_decay=0"]
+    model = train(load_recipe(recipe_path, settings))
+    before = weights(undisturbed)
+    for name, tensor in load_file(model / "model.safetensors").items():
+        torch.testing.assert_close(tensor, before[name], atol=1e-3, rtol=1e-3)
+
+
+def test_a_recipe_without_its_data_is_one_clear_sentence(recipe_path, tmp_path):
+    for setting, message in [
+        ("data.train=[nowhere]", "nowhere.jsonl does not exist"),
+        ("init_from=nowhere", "there is no model nowhere"),
+        ("train.device=tpu", "there is no device 'tpu'"),
+    ]:
+        process = start(recipe_path, tmp_path / "run", setting)
+        output, _ = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert message in output
+        assert len(output.strip().splitlines()) == 1
+
+
+def test_the_rate_rises_to_its_peak_and_falls_to_zero():
+    config = TrainConfig(peak_rate=1.0, warm_up=0.1)
+    rates = [learning_rate(config, done / 100) for done in range(101)]
+    assert max(rates) == rates[10] == 1.0
+    assert rates[:11] == sorted(rates[:11])
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[55] == pytest.approx(0.5)
+    assert rates[100] == pytest.approx(0.0)
+
+
+def test_the_ctc_loss_is_the_sum_over_all_alignments():
+    """One target of two units in three frames has five alignments: count them."""
+    torch.manual_seed(0)
+    log_probs = torch.randn(1, 3, 3).log_softmax(-1)
+    p = log_probs[0].exp()
+    a, b, blank = 1, 2, 0
+    alignments = [(a, b, b), (a, a, b), (a, b, blank), (a, blank, b), (blank, a, b)]
+    total = sum(p[0, x] * p[1, y] * p[2, z] for x, y, z in alignments)
+    batch = Batch(torch.empty(0), torch.tensor([3]), torch.tensor([a, b]), torch.tensor([2]), 0.0)
+    loss = ctc_loss(log_probs, torch.tensor([3]), batch)
+    assert float(loss) == pytest.approx(-math.log(float(total)) / 2, abs=1e-6)
+
+
+def test_bpe_units_train_too(recipe_path, tmp_path):
+    settings = [f"output={tmp_path / 'run'}", "units={kind: bpe, size: 40}", "train.epochs=1"]
+    model = train(load_recipe(recipe_path, settings))
+    tokenizer = load_model(model).tokenizer
+    assert tokenizer.kind == "bpe"
+    assert len(tokenizer) == 41
