@@ -1,0 +1,89 @@
+"""Which n-grams to leave out of a model that is to be smaller."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr.lm.counts import Counts
+from asr.lm.kneserney import Estimate
+
+# What an n-gram seen only once counts for: Kneser-Ney's probabilities overrate these. With 0.3 the
+# perplexity of models of the size that count pruning (0 1 1) gives fell by 1.1 and 1.2 % on two
+# texts, that of models a third as large stayed as it was.
+_SINGLETON = 0.3
+_TINY = 1e-12  # where a context has every word as a child
+
+
+def keep_frequent(levels: Sequence[Counts], thresholds: Sequence[int]) -> list[NDArray[np.bool_]]:
+    """Keeps n-grams seen more often than the threshold of their order; unigrams are all kept.
+
+    The thresholds must not fall from order to order, so that every n-gram's parent and suffix
+    stay with it; the last holds for all further orders.
+    """
+    kept = [np.ones(len(levels[0]), np.bool_)]
+    for order, level in enumerate(levels[1:], 1):
+        kept.append(level.count > thresholds[min(order, len(thresholds) - 1)])
+    return kept
+
+
+def keep_valuable(losses: Sequence[NDArray[np.float64]], size: int) -> list[NDArray[np.bool_]]:
+    """Keeps the n-grams that a model would lose most without.
+
+    Args:
+        losses: of each order, as from :func:`relative_entropies`.
+        size: how many n-grams, unigrams not counted, which are all kept.
+    """
+    flat = np.concatenate([np.zeros(0), *losses[1:]])
+    kept = flat > -np.inf
+    if size < np.count_nonzero(kept):
+        place = len(flat) - size
+        threshold = np.partition(flat, place)[place] if size else np.inf
+        kept = flat > threshold
+        # Of equals the lower orders come first: parents and suffixes before what needs them.
+        kept[np.flatnonzero(flat == threshold)[: size - np.count_nonzero(kept)]] = True
+    ends = np.cumsum([len(loss) for loss in losses[1:]])
+    return [losses[0] > -np.inf, *np.split(kept, ends)[: len(losses) - 1]]
+
+
+def relative_entropies(
+    levels: Sequence[Counts], kept: Sequence[NDArray[np.bool_]], estimates: Sequence[Estimate]
+) -> list[NDArray[np.float64]]:
+    """What a model would lose with each of its n-grams, in nats a word.
+
+    That is the relative entropy of Stolcke 1998, "Entropy-based pruning of backoff language
+    models", section 3, but with the probabilities of contexts counted in the text: those of
+    a Kneser-Ney model are made for backing off and mislead (Chelba et al. 2010, "Study on
+    interaction between entropy pruning and Kneser-Ney smoothing"). An n-gram counts as no less
+    than those that need it as parent or suffix, so whatever the threshold, these are kept together.
+
+    Args:
+        levels: the n-grams of each order.
+        kept: which of them are in the model.
+        estimates: of all of them.
+
+    Returns:
+        For each order the losses: infinity for unigrams, minus infinity for what is not kept.
+    """
+    tokens = levels[0].count.sum()
+    losses = [np.full(len(levels[0]), np.inf)]
+    for order in range(1, len(levels)):
+        level, contexts, selected = levels[order], levels[order - 1], kept[order]
+        parent = level.parent[selected]
+        prob = estimates[order].prob[selected]
+        lower = estimates[order - 1].prob[level.suffix[selected]]
+        # What backing off is left with, in each context, and what it would be with the n-gram too.
+        mass = 1 - np.bincount(parent, prob, minlength=len(contexts))[parent]
+        lower_mass = 1 - np.bincount(parent, lower, minlength=len(contexts))[parent]
+        backoff = np.log(np.maximum(mass + prob, _TINY) / np.maximum(lower_mass + lower, _TINY))
+        change = backoff - np.log(estimates[order - 1].backoff[parent])
+        loss = -(prob * (np.log(lower) + backoff - np.log(prob)) + mass * change)
+        loss[level.count[selected] == 1] *= _SINGLETON
+        losses.append(np.full(len(level), -np.inf))
+        losses[order][selected] = loss * contexts.count[parent] / tokens
+    for order in range(len(levels) - 1, 1, -1):
+        np.maximum.at(losses[order - 1], levels[order].parent, losses[order])
+        np.maximum.at(losses[order - 1], levels[order].suffix, losses[order])
+    return losses
