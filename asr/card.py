@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from asr.config import Recipe, to_yaml
+import yaml
+
+from asr.config import Recipe, UnitsConfig
+
+
+def error_rates(units: UnitsConfig, entry: dict[str, float]) -> str:
+    """The error rates of an epoch in per cent: of words and characters, or of phones."""
+    if units.kind == "phones":  # with the boundaries between words
+        return f"PER {100 * entry['dev_wer']:.2f}"
+    return f"WER {100 * entry['dev_wer']:.2f}, CER {100 * entry['dev_cer']:.2f}"
 
 
 def training_card(
@@ -17,6 +26,9 @@ def training_card(
         history: one entry an epoch, the last one being the epoch of these weights.
     """
     last = history[-1]
+    # Where things lay on the machine that trained is nobody's business.
+    places = {"output": True, "data": {"manifests", "cache"}}
+    settings = yaml.safe_dump(recipe.model_dump(mode="json", exclude=places), sort_keys=False)
     return f"""# {recipe.name}
 
 A bidirectional LSTM acoustic model trained with the CTC loss by this project's `asr train`.
@@ -25,11 +37,11 @@ A bidirectional LSTM acoustic model trained with the CTC loss by this project's 
 - Parameters: {parameters / 1e6:.2f} million, stored in float16
 - Weights: averaged, after epoch {last["epoch"]:.0f} of {recipe.train.epochs}
 - Greedy, no language model, on {recipe.data.dev_utterances} utterances of \
-{", ".join(recipe.data.dev)}: WER {100 * last["dev_wer"]:.2f} %, CER {100 * last["dev_cer"]:.2f} %
+{", ".join(recipe.data.dev)}: {error_rates(recipe.units, last)} %
 
 ## Recipe
 
 ```yaml
-{to_yaml(recipe).strip()}
+{settings.strip()}
 ```
 """

@@ -16,7 +16,8 @@ from typing import Any
 
 from asr.errors import AsrError
 from asr.files import why_unreadable, write_text
-from asr.text import ALPHABET
+from asr.lexicon.phones import PHONES
+from asr.text import ALPHABET, foreign_characters
 
 BLANK = 0
 
@@ -31,10 +32,7 @@ class UnrepresentableText(AsrError):
 
 
 class Tokenizer(ABC):
-    """A closed set of units.
-
-    Another kind of unit (phones through a lexicon, say) is another subclass with its own ``kind``.
-    """
+    """A closed set of units; each kind of unit is a subclass with its own ``kind``."""
 
     kind: str
 
@@ -54,6 +52,10 @@ class Tokenizer(ABC):
     @abstractmethod
     def decode(self, indices: Iterable[int]) -> str:
         """Indices, without blanks or CTC's repetitions, to text with single spaces."""
+
+    def transcript(self, text: str) -> str:
+        """Normalised text as :meth:`decode` gives it where every unit was recognised."""
+        return text
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
@@ -156,6 +158,68 @@ class BpeTokenizer(Tokenizer):
         return {"sentencepiece": base64.b64encode(self._model).decode()}
 
 
+class PhoneTokenizer(Tokenizer):
+    """Phones of English, and a unit for the boundary between words.
+
+    Words are encoded by their first pronunciation (:mod:`asr.lexicon`). Decoding gives no words but
+    phones, ``HH AH L OW | W ER L D``: a beam search finds words by way of a lexicon.
+
+    Args:
+        phones: ARPAbet without stress.
+    """
+
+    kind = "phones"
+    _BOUNDARY = BLANK + 1
+
+    def __init__(self, phones: Sequence[str] = PHONES) -> None:
+        self._phones = tuple(phones)
+        self._index = {phone: index for index, phone in enumerate(phones, self._BOUNDARY + 1)}
+        self._known: dict[str, list[int]] = {}
+
+    @property
+    def units(self) -> Sequence[str]:
+        return ["<blank>", " ", *self._phones]
+
+    def encode(self, text: str) -> list[int]:
+        indices: list[int] = []
+        for word in text.split():
+            if indices:
+                indices.append(self._BOUNDARY)
+            indices += self._pronounce(word)
+        return indices
+
+    def _pronounce(self, word: str) -> list[int]:
+        if word not in self._known:
+            from asr.lexicon.pronouncer import english  # here: a model in use encodes nothing
+
+            pronunciations = english().pronounce(word).pronunciations
+            if not pronunciations:
+                raise UnrepresentableText(foreign_characters(word) or word)
+            self._known[word] = [self._index[phone] for phone in pronunciations[0].units]
+        return self._known[word]
+
+    def decode(self, indices: Iterable[int]) -> str:
+        words: list[list[str]] = [[]]
+        for index in indices:
+            if index == self._BOUNDARY:
+                words.append([])
+            else:
+                words[-1].append(self._phones[index - self._BOUNDARY - 1])
+        return " | ".join(" ".join(word) for word in words if word)
+
+    def transcript(self, text: str) -> str:
+        return " | ".join(map(self._read_out, text.split()))
+
+    def _read_out(self, word: str) -> str:
+        try:
+            return self.decode(self._pronounce(word))
+        except UnrepresentableText:
+            return word  # it can't be recognised, and counts as an error
+
+    def to_json(self) -> dict[str, Any]:
+        return {"phones": list(self._phones)}
+
+
 def load_tokenizer(path: str | Path) -> Tokenizer:
     """Reads what :meth:`Tokenizer.save` wrote.
 
@@ -168,6 +232,8 @@ def load_tokenizer(path: str | Path) -> Tokenizer:
             return CharacterTokenizer(record["characters"])
         if record["kind"] == BpeTokenizer.kind:
             return BpeTokenizer(base64.b64decode(record["sentencepiece"]))
+        if record["kind"] == PhoneTokenizer.kind:
+            return PhoneTokenizer(record["phones"])
     except OSError as error:
         raise AsrError(f"the tokenizer {path} {why_unreadable(error)}") from error
     except (ValueError, KeyError, TypeError, RuntimeError) as error:

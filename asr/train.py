@@ -46,7 +46,7 @@ from asr.progress import bar, console
 from asr.recognise import Recogniser
 from asr.score import Score, score
 from asr.state import Progress, TrainingState, read_state
-from asr.tokenizer import BLANK, BpeTokenizer, CharacterTokenizer, Tokenizer
+from asr.tokenizer import BLANK, BpeTokenizer, CharacterTokenizer, PhoneTokenizer, Tokenizer
 
 STATE = "state.pt"
 MODEL = "model"
@@ -160,7 +160,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             entry = {
                 "epoch": progress.epoch + 1,
                 "loss": progress.loss / max(1, progress.units),
-                "dev_wer": result.wer,
+                "dev_wer": result.wer,  # of phones if those are the units
                 "dev_cer": result.cer,
                 "audio_seconds_per_second": progress.seconds / progress.wall,
                 "bad_steps": progress.bad_steps,
@@ -168,7 +168,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             progress.history.append(entry)
             for key, value in entry.items():
                 curves.add_scalar(f"epoch/{key}", value, progress.step)
-            console.print(_epoch_line(entry, config.epochs))
+            console.print(_epoch_line(entry, recipe))
             if result.wer <= progress.best_wer:
                 progress.best_wer = result.wer
                 text = card.training_card(recipe, hours, parameters, progress.history)
@@ -258,6 +258,8 @@ def _step(state: TrainingState, batch: Batch, rate: float, device: torch.device)
 def _make_tokenizer(recipe: Recipe) -> Tokenizer:
     if recipe.units.kind == "characters":
         return CharacterTokenizer()
+    if recipe.units.kind == "phones":
+        return PhoneTokenizer()
     texts = (utterance.text for utterance in read_manifests(recipe.data, recipe.data.train))
     return BpeTokenizer.train(texts, recipe.units.size)
 
@@ -307,7 +309,7 @@ def _score_dev(
     utterances: list[Utterance],
     signals: list[Samples],
 ) -> Score:
-    """Greedy WER of ``model`` on the dev set."""
+    """Greedy error rates of ``model`` on the dev set: of words, or of phones if it emits those."""
     recogniser = Recogniser(Checkpoint(model.eval(), tokenizer), GreedyDecoder(tokenizer), device)
     order = sorted(range(len(signals)), key=lambda i: len(signals[i]))
     hypotheses = [""] * len(signals)
@@ -316,7 +318,7 @@ def _score_dev(
         results = recogniser.recognise([signals[i] for i in some])
         for index, result in zip(some, results, strict=True):
             hypotheses[index] = result[0].text
-    return score([utterance.text for utterance in utterances], hypotheses)
+    return score([tokenizer.transcript(utterance.text) for utterance in utterances], hypotheses)
 
 
 def _report(problems: list[str]) -> None:
@@ -326,10 +328,10 @@ def _report(problems: list[str]) -> None:
         console.print(f"left out: {len(problems) - 20} more", style="yellow")
 
 
-def _epoch_line(entry: dict[str, float], epochs: int) -> str:
+def _epoch_line(entry: dict[str, float], recipe: Recipe) -> str:
     return (
-        f"epoch {entry['epoch']:.0f}/{epochs}  loss {entry['loss']:.3f}  "
-        f"dev WER {100 * entry['dev_wer']:.2f}  CER {100 * entry['dev_cer']:.2f}  "
+        f"epoch {entry['epoch']:.0f}/{recipe.train.epochs}  loss {entry['loss']:.3f}  "
+        f"dev {card.error_rates(recipe.units, entry)}  "
         f"{entry['audio_seconds_per_second']:.0f} audio-s/s"
         + (f"  skipped steps {entry['bad_steps']:.0f}" if entry["bad_steps"] else "")
     )

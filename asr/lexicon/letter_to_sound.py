@@ -1,0 +1,179 @@
+"""Pronunciations of words that no dictionary has, from their letters.
+
+A joint-sequence model (Bisani and Ney 2008, "Joint-sequence models for grapheme-to-phoneme
+conversion"): an n-gram model over graphones gives the probability of a spelling together with
+a pronunciation, and a beam search finds the pronunciations for which it is highest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from itertools import chain
+from pathlib import Path
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from asr.lexicon.graphone import Graphone
+from asr.lexicon.phones import Phones
+from asr.lm.binary import read_binary, write_binary
+from asr.lm.ngram import EOS, SPECIAL_WORDS, NgramModel
+from asr.text import ALPHABET
+
+BUNDLED = Path(__file__).parent / "letter_to_sound.lm"
+
+
+class LetterToSound:
+    """An n-gram model over graphones, ready to pronounce.
+
+    Args:
+        model: its words, but for the special ones, are graphones (:class:`Graphone`).
+        beam_size: how many beginnings of a pronunciation live on after each letter.
+        threshold: those less likely than the best one by more than this (natural logarithm) don't.
+    """
+
+    def __init__(self, model: NgramModel, beam_size: int = 24, threshold: float = 8.0) -> None:
+        self.model = model
+        self._beam_size = beam_size
+        self._threshold = threshold / math.log(10)
+        graphones = [Graphone.parse(name) for name in model.words[len(SPECIAL_WORDS) :]]
+        self._phones = [()] * len(SPECIAL_WORDS) + [graphone.phones for graphone in graphones]
+        ids: dict[str, list[int]] = {letter: [] for letter in ALPHABET}
+        for number, graphone in enumerate(graphones, len(SPECIAL_WORDS)):
+            ids[graphone.letter].append(number)
+        self._graphones = np.array([i for letter in ALPHABET for i in ids[letter]])
+        self._starts = np.cumsum([0, *(len(ids[letter]) for letter in ALPHABET)])
+        self._arrays = (model.word, model.log_prob, model.backoff, model.first_child, model.suffix)
+
+    def pronounce(self, word: str) -> list[tuple[Phones, float]]:
+        """The likeliest pronunciations of a word in normal form, best first.
+
+        Returns:
+            Pronunciations, none of them empty, and their probabilities, which are summed over the
+            graphones that make up the same phones and add up to 1 over all that lived to the end
+            of the search. Of a word without a sound, nothing.
+        """
+        letters = np.array([ALPHABET.index(letter) for letter in word], np.int64)
+        paths, scores = _search(
+            letters,
+            self._graphones,
+            self._starts,
+            self.model.start,
+            self.model.top,
+            self._arrays,
+            self._beam_size,
+            self._threshold,
+        )
+        probabilities: defaultdict[Phones, float] = defaultdict(float)
+        relative = 10.0 ** (scores - scores.max())
+        for path, probability in zip(paths.tolist(), relative.tolist(), strict=True):
+            phones = chain.from_iterable(map(self._phones.__getitem__, path))
+            probabilities[tuple(phones)] += probability
+        probabilities.pop((), None)
+        total = sum(probabilities.values())
+        ranked = sorted(probabilities.items(), key=lambda item: -item[1])
+        return [(phones, probability / total) for phones, probability in ranked]
+
+    def save(self, path: str | Path) -> None:
+        """Writes the model in the compact form of :mod:`asr.lm`, two bytes an n-gram."""
+        write_binary(self.model, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path = BUNDLED) -> LetterToSound:
+        """Reads what :meth:`save` wrote, by default the model of English that comes with us.
+
+        Raises:
+            AsrError: the file is missing or damaged.
+        """
+        return cls(read_binary(Path(path)))
+
+
+_Arrays = tuple[
+    NDArray[np.uint32],  # word
+    NDArray[np.float32],  # log_prob
+    NDArray[np.float32],  # backoff
+    NDArray[np.uint32],  # first_child
+    NDArray[np.uint32],  # suffix
+]
+
+
+@numba.njit(cache=True, nogil=True)
+def _search(
+    letters: NDArray[np.int64],
+    graphones: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    start: int,
+    top: int,
+    arrays: _Arrays,
+    beam_size: int,
+    threshold: float,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The best ways to give each letter a graphone.
+
+    Args:
+        letters: shape (letters,), indices into the alphabet.
+        graphones: word ids of all graphones, by letter.
+        starts: where those of each letter begin in ``graphones``.
+        start: the model's first state.
+        top: as in :class:`NgramModel`.
+        arrays: the model.
+        beam_size: how many ways are kept.
+        threshold: how much less likely than the best a way may be (log10).
+
+    Returns:
+        Word ids of graphones, shape (ways, letters), and log10 of each way's probability.
+    """
+    length = len(letters)
+    states = np.full(1, start, np.int64)
+    scores = np.zeros(1, np.float64)
+    parents = np.zeros((length, beam_size), np.int64)
+    taken = np.zeros((length, beam_size), np.int64)
+    for i in range(length):
+        fitting = graphones[starts[letters[i]] : starts[letters[i] + 1]]
+        count = len(states) * len(fitting)
+        next_states = np.zeros(count, np.int64)
+        next_scores = np.zeros(count, np.float64)
+        for way in range(len(states)):
+            for which in range(len(fitting)):
+                score, state = _score(states[way], fitting[which], top, arrays)
+                next_states[way * len(fitting) + which] = state
+                next_scores[way * len(fitting) + which] = scores[way] + score
+        best = np.argsort(-next_scores, kind="mergesort")[:beam_size]
+        best = best[next_scores[best] >= next_scores[best[0]] - threshold]
+        states, scores = next_states[best], next_scores[best]
+        for rank in range(len(best)):
+            parents[i, rank] = best[rank] // len(fitting)
+            taken[i, rank] = fitting[best[rank] % len(fitting)]
+    paths = np.zeros((len(states), length), np.int64)
+    for way in range(len(states)):
+        scores[way] += _score(states[way], EOS, top, arrays)[0]
+        rank = way
+        for i in range(length - 1, -1, -1):
+            paths[way, i] = taken[i, rank]
+            rank = parents[i, rank]
+    return paths, scores
+
+
+@numba.njit(cache=True, nogil=True)
+def _score(state: np.int64, word: int, top: int, arrays: _Arrays) -> tuple[float, np.int64]:
+    """:meth:`NgramModel.score`, compiled."""
+    words, log_prob, backoff, first_child, suffix = arrays
+    total = 0.0
+    while state:
+        low, end = np.int64(first_child[state]), np.int64(first_child[state + 1])
+        high = end
+        while low < high:
+            middle = (low + high) // 2
+            if words[middle] < word:
+                low = middle + 1
+            else:
+                high = middle
+        if low < end and words[low] == word:
+            break
+        total += backoff[state]
+        state = np.int64(suffix[state])
+    else:
+        low = np.int64(1 + word)
+    return total + log_prob[low], low if low < top else np.int64(suffix[low])
