@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from asr.errors import AsrError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from asr.transcribe import Transcriber
@@ -22,28 +23,52 @@ __all__ = ["AsrError", "__version__", "load"]
 def load(
     model: str | Path | None = None,
     *,
-    decoder: str = "greedy",
-    beam_size: int = 16,
+    decoder: str | None = None,
+    config: str | Path | None = None,
+    lm: str | Path | None = None,
+    lexicon: str | Path | None = None,
+    hotwords: Iterable[str] = (),
+    beam_size: int | None = None,
+    nbest: int = 1,
     device: str = "auto",
 ) -> Transcriber:
     """Loads a model, ready to transcribe.
 
     Args:
         model: a model's folder or the name of a bundled one; by default the bundled default.
-        decoder: ``greedy`` or ``beam``.
-        beam_size: of the beam search.
+        decoder: ``greedy`` or ``beam``; by default a beam search if the model brings a decoder
+            config or one of the arguments below is given.
+        config: a decoder config, as ``asr tune`` writes it, instead of the model's own.
+        lm: a language model instead of that of the config; ``none`` for none.
+        lexicon: how words are made of units, instead of that of the config.
+        hotwords: words and phrases that the beam search is to favour.
+        beam_size: of the beam search, instead of that of the config.
+        nbest: how many readings of each file to give, best first.
         device: ``cpu``, ``cuda`` or ``auto``.
 
     Raises:
-        AsrError: there is no such model, decoder or device, or the model is damaged.
+        AsrError: there is no such model, decoder or device, or a file is missing or damaged.
     """
     # Here, not above: the command line answers --help without waiting for torch.
-    from asr.checkpoint import load_model
-    from asr.decode import make_decoder
+    import torch
+
+    from asr.checkpoint import find_model, load_model
+    from asr.decode.config import choose_decoder
     from asr.device import choose_device
     from asr.recognise import Recogniser
     from asr.transcribe import Transcriber
 
     checkpoint = load_model(model)
-    chosen = make_decoder(decoder, checkpoint.tokenizer, beam_size)
+    chosen = choose_decoder(
+        checkpoint.tokenizer,
+        find_model(model),
+        decoder=decoder,
+        config=config,
+        lm=lm,
+        lexicon=lexicon,
+        hotwords=hotwords,
+        beam_size=beam_size,
+        nbest=nbest,
+        threads=torch.get_num_threads(),
+    )
     return Transcriber(Recogniser(checkpoint, chosen, choose_device(device)))

@@ -63,9 +63,8 @@ def run(options: argparse.Namespace) -> int:
     from asr.config import load_recipe
     from asr.pipeline import run as run_recipe
 
-    run_recipe(
-        load_recipe(options.recipe, options.settings), options.data, download=options.download
-    )
+    recipe = load_recipe(options.recipe, options.settings)
+    run_recipe(recipe, options.data, texts=options.text, download=options.download)
     return 0
 
 
@@ -108,7 +107,7 @@ def evaluate(options: argparse.Namespace) -> int:
     from asr import evaluate as evaluation
     from asr.files import write_text
 
-    sets = [evaluation.read_data(path) for path in options.data]
+    sets = [data for path in options.data for data in evaluation.read_data(path)]
     transcriber = _load(options)
     results = [evaluation.evaluate(transcriber, data, options.batch_size) for data in sets]
     for result in results:
@@ -142,15 +141,97 @@ def evaluate(options: argparse.Namespace) -> int:
     return 1 if any(result.failures for result in results) else 0
 
 
+def tune(options: argparse.Namespace) -> int:
+    """The decoder config that scores best on development data."""
+    from asr.checkpoint import load_model
+    from asr.decode.config import DecoderConfig, write_decoder_config
+    from asr.device import choose_device
+    from asr.evaluate import read_data
+    from asr.tune import report, tune_decoder
+
+    sets = [data for path in options.data for data in read_data(path)]
+    utterances = [utterance for data in sets for utterance in data.utterances]
+    config, trial, failures = tune_decoder(
+        load_model(options.model),
+        utterances,
+        DecoderConfig(lm=options.lm, lexicon=options.lexicon),
+        choose_device(options.device),
+        options.batch_size,
+    )
+    for failure in failures:
+        complain(f"not tuned on: {failure}")
+    write_decoder_config(options.output, config)
+    report(trial)
+    print(f"the decoder config is in {options.output}")
+    return 1 if failures else 0
+
+
+def language_model(options: argparse.Namespace) -> int:
+    """One of the actions on language models."""
+    from asr.lm import commands
+
+    status: int = getattr(commands, options.action)(options)
+    return status
+
+
+def build_lexicon(options: argparse.Namespace) -> int:
+    """A lexicon of pronunciations."""
+    from asr.lexicon.build import build_lexicon as build
+    from asr.lexicon.build import read_words
+    from asr.lexicon.pronouncer import Source, english
+
+    words = read_words(options.words)
+    lexicon, by_source = build(words, english(), options.variants)
+    if not lexicon:
+        raise AsrError(f"no word of {options.words} can be pronounced, {words[0]!r} for one")
+    lexicon.write(
+        options.output,
+        f"Pronunciations made by asr lexicon build of the words of {options.words.name}.\n"
+        "A line: the word, perhaps the weight of this pronunciation (1 if none), its phones.",
+    )
+    counts = {source: len(found) for source, found in by_source.items()}
+    print(
+        f"{options.output}: {len(lexicon):,} words, {sum(map(len, lexicon.values())):,} "
+        f"pronunciations; {counts[Source.DICTIONARY]:,} words from the dictionary, "
+        f"{counts[Source.RULE]:,} by rule, {counts[Source.LETTERS]:,} from their letters"
+    )
+    if missing := by_source[Source.NOTHING]:
+        listed = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
+        complain(f"left out, having no pronunciation: {len(missing)} words ({listed})")
+    return 0
+
+
 def _load(options: argparse.Namespace) -> Transcriber:
     import asr
 
     return asr.load(
         options.model,
         decoder=options.decoder,
+        config=options.config,
+        lm=options.lm,
+        lexicon=options.lexicon,
+        hotwords=_read_hotwords(options.hotwords),
         beam_size=options.beam_size,
+        nbest=options.nbest,
         device=options.device,
     )
+
+
+def _read_hotwords(argument: str | None) -> list[str]:
+    """Words and phrases from a file with one a line, or from a list with commas."""
+    from asr.corpora.textfile import read_text
+
+    if argument is None:
+        return []
+    path = Path(argument)
+    looks_like_a_path = os.sep in argument or path.suffix == ".txt"
+    phrases = (
+        read_text(path).splitlines() if path.is_file() or looks_like_a_path else argument.split(",")
+    )
+    found = [phrase.strip() for phrase in phrases if phrase.strip()]
+    if not found:
+        raise AsrError(f"there are no hot words in {argument!r}")
+    return found
 
 
 def _collect(arguments: Sequence[Path]) -> tuple[dict[Path, str], list[str]]:

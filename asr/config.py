@@ -36,6 +36,8 @@ class DataConfig(Section):
     train: tuple[str, ...] = Field(min_length=1)
     dev: tuple[str, ...] = Field(min_length=1)
     test: tuple[str, ...] = ()  # what `asr run` scores at the end
+    # On which set the weights are tuned that score a test set; by default on the first of dev.
+    tune: dict[str, str] = {}
     dev_utterances: Positive = 250  # an evenly spaced part of dev scored after every epoch
     max_seconds: Seconds = 36.0  # longer training utterances are reported and left out
 
@@ -43,7 +45,7 @@ class DataConfig(Section):
 class UnitsConfig(Section):
     """What the model emits."""
 
-    kind: Literal["characters", "bpe"] = "characters"
+    kind: Literal["characters", "bpe", "phones"] = "characters"
     size: Positive = 128  # of bpe
 
 
@@ -111,6 +113,14 @@ class TrainConfig(Section):
     workers: Natural | Literal["auto"] = "auto"  # loader processes: none on CPU, four on CUDA
 
 
+class LanguageModelConfig(Section):
+    """The language model that `asr run --text` makes of texts and the training transcripts."""
+
+    order: Positive = 3
+    vocabulary: Positive = 80_000  # the most frequent words
+    max_size: Annotated[float, Field(gt=0)] = 12.0  # MB
+
+
 class Recipe(Section):
     """Everything that one training needs to be repeated."""
 
@@ -123,6 +133,7 @@ class Recipe(Section):
     model: ModelConfig = ModelConfig()
     augment: AugmentConfig = AugmentConfig()
     train: TrainConfig = TrainConfig()
+    lm: LanguageModelConfig = LanguageModelConfig()
 
     @property
     def folder(self) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from asr.corpora.librispeech import read_subset
+from asr.corpora.librispeech import find_subsets, read_subset
 from asr.errors import AsrError
 from asr.manifest import Utterance, read_manifest
 from asr.progress import track
@@ -36,34 +36,44 @@ class Evaluation:
 
     name: str
     score: Score
-    references: Sequence[Utterance]  # texts in normal form, without the utterances that failed
+    references: Sequence[Utterance]  # texts as they are scored, without the utterances that failed
     hypotheses: Sequence[str]  # at the same positions
     failures: Sequence[str]  # one sentence for each utterance whose audio could not be read
     audio_seconds: float
     wall_seconds: float  # from files to text, the model already loaded
+    units: str = "words"  # or phones, each scored as if it were a word
 
     @property
     def real_time_factor(self) -> float:
         return self.wall_seconds / self.audio_seconds if self.audio_seconds else math.nan
 
 
-def read_data(path: str | Path) -> DataSet:
-    """A manifest, or a folder in LibriSpeech's layout, to a data set named after it.
+def read_data(path: str | Path) -> list[DataSet]:
+    """A manifest, or a folder in LibriSpeech's layout, to data sets named after what they are.
+
+    A folder of several subsets gives one data set for each.
 
     Raises:
         AsrError: it is neither, or can't be read.
     """
     path = Path(path)
-    if path.is_dir():
-        utterances, _ = read_subset(path)
+    if not path.is_dir():
+        return [DataSet(path.stem, read_manifest(path))]
+    sets = []
+    for folder in find_subsets(path) or [path]:
+        utterances, _ = read_subset(folder)
         if not utterances:
-            raise AsrError(f"{path} holds no utterances in LibriSpeech's layout (*.trans.txt)")
-        return DataSet(path.resolve().name, utterances)
-    return DataSet(path.stem, read_manifest(path))
+            raise AsrError(f"{folder} holds no utterances in LibriSpeech's layout (*.trans.txt)")
+        sets.append(DataSet(folder.resolve().name, utterances))
+    return sets
 
 
 def evaluate(transcriber: Transcriber, data: DataSet, batch_size: int = 8) -> Evaluation:
-    """Transcribes a data set and scores it; text is compared in normal form."""
+    """Transcribes a data set and scores it; text is compared in normal form.
+
+    Of a model of phones whose decoder has no lexicon, the phones are scored, and the boundaries
+    between words.
+    """
     references: list[Utterance] = []
     hypotheses: list[str] = []
     failures: list[str] = []
@@ -77,12 +87,14 @@ def evaluate(transcriber: Transcriber, data: DataSet, batch_size: int = 8) -> Ev
         if isinstance(transcript, AsrError):
             failures.append(f"{utterance.utterance_id}: {transcript}")
             continue
-        references.append(utterance)
-        hypotheses.append(normalise(transcript.text))
+        references.append(replace(utterance, text=transcriber.reference(utterance.text)))
+        words = transcriber.writes_words
+        hypotheses.append(normalise(transcript.text) if words else transcript.text)
         seconds += transcript.duration
     wall = time.perf_counter() - start
-    result = score([normalise(utterance.text) for utterance in references], hypotheses)
-    return Evaluation(data.name, result, references, hypotheses, failures, seconds, wall)
+    result = score([utterance.text for utterance in references], hypotheses)
+    units = "words" if transcriber.writes_words else "phones"
+    return Evaluation(data.name, result, references, hypotheses, failures, seconds, wall, units)
 
 
 def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
@@ -91,12 +103,13 @@ def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
     hypotheses = [hypothesis for e in evaluations for hypothesis in e.hypotheses]
     return Evaluation(
         "+".join(e.name for e in evaluations),
-        score([normalise(utterance.text) for utterance in references], hypotheses),
+        score([utterance.text for utterance in references], hypotheses),
         references,
         hypotheses,
         [failure for e in evaluations for failure in e.failures],
         sum(e.audio_seconds for e in evaluations),
         sum(e.wall_seconds for e in evaluations),
+        evaluations[0].units,
     )
 
 
@@ -106,9 +119,10 @@ def to_record(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "name": evaluation.name,
         "utterances": scored.utterances,
+        "scored": evaluation.units,
         "words": scored.words.reference,
         "wer": _finite(scored.wer),
-        "cer": _finite(scored.cer),
+        "cer": _finite(scored.cer) if evaluation.units == "words" else None,
         "substitutions": scored.words.substitutions,
         "deletions": scored.words.deletions,
         "insertions": scored.words.insertions,
@@ -135,7 +149,7 @@ def print_table(records: Sequence[dict[str, Any]], title: str, console: Console)
     for record in records:
         wrong = record["sentence_errors"] / max(1, record["utterances"])
         table.add_row(
-            record["name"],
+            record["name"] + ("*" if record.get("scored") == "phones" else ""),
             record.get("decoder", ""),
             str(record["utterances"]),
             str(record["words"]),
@@ -145,13 +159,15 @@ def print_table(records: Sequence[dict[str, Any]], title: str, console: Console)
             _percent(wrong),
             f"{1 / record['rtf']:.0f}" if record["rtf"] else "-",
         )
+    if any(record.get("scored") == "phones" for record in records):
+        table.caption = "* phones, not words"
     console.print(table)
 
 
 def print_alignments(evaluation: Evaluation, console: Console) -> None:
     """Reference against hypothesis of every utterance, with the errors marked."""
     for utterance, hypothesis in zip(evaluation.references, evaluation.hypotheses, strict=True):
-        picture = alignment(normalise(utterance.text), hypothesis)
+        picture = alignment(utterance.text, hypothesis)
         console.print(utterance.utterance_id, style="bold", markup=False, highlight=False)
         console.print(picture + "\n", markup=False, highlight=False, soft_wrap=True)
 

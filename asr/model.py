@@ -148,6 +148,11 @@ class AcousticModel(nn.Module):
             intermediate = self.intermediate_head(middle)[:, :emitted]
         return Emissions(log_probs, lengths * self.config.emissions, intermediate)
 
+    @property
+    def frames_per_emission(self) -> float:
+        """How many frames of features one frame of log-probabilities stands for."""
+        return 2.0 ** len(self.config.front_end.channels) / self.config.emissions
+
     def output_length(self, frames: int) -> int:
         """How many frames of log-probabilities come from that many frames of features."""
         for _ in self.config.front_end.channels:

@@ -1,23 +1,30 @@
-"""A recipe from end to end, in stages: prepare, train, evaluate.
+"""A recipe from end to end, in stages: prepare, train, language model, tune, evaluate.
 
-A stage leaves behind what tells it is done: a manifest, a finished training state, a file of
-results for the very weights that are there. What is done is skipped, what was broken off goes on.
+RUN/model/              the model, with its language model and decoder config where there is text
+RUN/decoder-SET.yaml    decoder configs, each tuned on one set
+RUN/results.json        error rates
+
+A stage leaves behind what tells it is done: manifests, a finished training state, and for those
+after it a note of what their results were made from. What is done is skipped, what was broken off
+goes on.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import asr
-from asr.checkpoint import WEIGHTS
+from asr.checkpoint import WEIGHTS, load_model
 from asr.config import Recipe
 from asr.corpora import librispeech
 from asr.corpora.summary import print_summary
 from asr.data import manifest_path
-from asr.decode import DECODERS
+from asr.decode.config import DECODER, DecoderConfig, write_decoder_config
+from asr.device import choose_device
 from asr.evaluate import describe_machine, evaluate, print_table, read_data, to_record
 from asr.files import write_text
 from asr.manifest import read_manifest
@@ -25,47 +32,121 @@ from asr.progress import console
 from asr.train import train
 
 RESULTS = "results.json"
+LANGUAGE_MODEL = "words.lm"
+
+Record = dict[str, Any]
 
 
-def run(recipe: Recipe, root: Path, download: bool = False) -> list[dict[str, Any]]:
+def run(
+    recipe: Recipe, root: Path, texts: Sequence[Path] = (), download: bool = False
+) -> list[Record]:
     """Carries out the stages that are not done yet and prints the table of error rates.
 
     Args:
+        recipe: what is made.
         root: a folder in LibriSpeech's layout.
-        download: fetch the subsets that are missing there.
+        texts: for a language model, as :func:`asr.lm.train.train` takes them; none for none.
+        download: fetch the subsets that are missing in ``root``.
 
     Returns:
         One record for each test set and decoder (:func:`asr.evaluate.to_record`).
     """
+    _prepare(recipe, root, download)
+    console.rule("train")
+    model = train(recipe, resume=True)
+    origin: Record = {"weights": _digest(model / WEIGHTS)}
+    configs: dict[str, Path] = {}
+    if texts:
+        origin["lm"] = _train_language_model(recipe, model, texts)
+        configs = _tune(recipe, model, origin)
+    records = _evaluate(recipe, model, configs, origin)
+    print_table(records, f"{recipe.name} ({model})", console)
+    return records
+
+
+def _prepare(recipe: Recipe, root: Path, download: bool) -> None:
     data = recipe.data
+    names = {*data.train, *data.dev, *data.test, *data.tune.values()}
     # What a recipe names by path has been prepared by hand.
-    names = {n for n in (*data.train, *data.dev, *data.test) if not n.endswith(".jsonl")}
-    missing = sorted(name for name in names if not _is_prepared(manifest_path(data, name), root))
+    ours = sorted(name for name in names if not name.endswith(".jsonl"))
+    missing = [name for name in ours if not _is_prepared(manifest_path(data, name), root)]
     if missing:
         console.rule(f"prepare {', '.join(missing)}")
         summaries = librispeech.prepare(root, missing, Path(data.manifests), download=download)
         for summary in summaries:
             print_summary(summary, console)
 
-    console.rule("train")
-    model = train(recipe, resume=True)
 
+def _train_language_model(recipe: Recipe, model: Path, texts: Sequence[Path]) -> Record:
+    """Makes the model's language model; returns what it was made from."""
+    from asr.lm import save
+    from asr.lm.train import train as train_lm
+
+    sources = [*texts, *(manifest_path(recipe.data, name) for name in recipe.data.train)]
+    made_from = {**recipe.lm.model_dump(), "texts": {p.name: p.stat().st_size for p in sources}}
+    note = recipe.folder / "lm.json"
+    if _read(note) != made_from or not (model / LANGUAGE_MODEL).exists():
+        console.rule("language model")
+        lm = train_lm(
+            sources,
+            order=recipe.lm.order,
+            vocabulary=recipe.lm.vocabulary,
+            max_bytes=int(recipe.lm.max_size * 1e6),
+        )
+        save(lm, model / LANGUAGE_MODEL)
+        write_text(note, json.dumps(made_from, indent=2) + "\n")
+    return made_from
+
+
+def _tune(recipe: Recipe, model: Path, origin: Record) -> dict[str, Path]:
+    """Makes a decoder config on each set that one is tuned on; returns them by test set."""
+    from asr.tune import tune_decoder
+
+    data = recipe.data
+    chosen = {name: data.tune.get(name, data.dev[0]) for name in data.test}
+    paths = {}
+    for name in dict.fromkeys([*chosen.values(), data.dev[0]]):
+        path = paths[name] = recipe.folder / f"decoder-{Path(name).stem}.yaml"
+        note = path.with_suffix(".json")
+        if _read(note) == origin and path.exists():
+            continue
+        console.rule(f"tune on {name}")
+        config, _, failures = tune_decoder(
+            load_model(model),
+            read_manifest(manifest_path(data, name)),
+            DecoderConfig(lm=str(model / LANGUAGE_MODEL)),
+            choose_device(recipe.train.device),
+        )
+        _report(f"not tuned on: {failure}" for failure in failures)
+        write_decoder_config(path, config)
+        write_text(note, json.dumps(origin, indent=2) + "\n")
+        if name == data.dev[0]:
+            write_decoder_config(model / DECODER, config)
+    return {name: paths[tuned_on] for name, tuned_on in chosen.items()}
+
+
+def _evaluate(
+    recipe: Recipe, model: Path, configs: dict[str, Path], origin: Record
+) -> list[Record]:
     results = recipe.folder / RESULTS
-    records = _read_results(results, model)
-    if records is None:
-        console.rule("evaluate")
-        records = []
-        for name in data.test:
-            for decoder in DECODERS:
-                transcriber = asr.load(model, decoder=decoder, device=recipe.train.device)
-                evaluation = evaluate(transcriber, read_data(manifest_path(data, name)))
-                for failure in evaluation.failures:
-                    console.print(f"not scored: {failure}", style="yellow", markup=False)
-                machine = describe_machine(transcriber)
-                records.append({**to_record(evaluation), "decoder": decoder, **machine})
-        report = {"weights": _digest(model), "sets": records}
-        write_text(results, json.dumps(report, indent=2) + "\n")
-    print_table(records, f"{recipe.name} ({model})", console)
+    report = _read(results)
+    if report and report["made_from"] == origin:
+        done: list[Record] = report["sets"]
+        return done
+    console.rule("evaluate")
+    records = []
+    for name in recipe.data.test:
+        (test_set,) = read_data(manifest_path(recipe.data, name))
+        ways: Record = {"greedy": {"decoder": "greedy"}, "beam": {"decoder": "beam", "lm": "none"}}
+        if name in configs:
+            ways["beam + LM"] = {"decoder": "beam", "config": configs[name]}
+        for decoder, settings in ways.items():
+            transcriber = asr.load(model, device=recipe.train.device, **settings)
+            evaluation = evaluate(transcriber, test_set)
+            _report(f"not scored: {failure}" for failure in evaluation.failures)
+            machine = describe_machine(transcriber)
+            records.append({**to_record(evaluation), "decoder": decoder, **machine})
+    write_text(results, json.dumps({"made_from": origin, "sets": records}, indent=2) + "\n")
     return records
 
 
@@ -77,14 +158,18 @@ def _is_prepared(manifest: Path, root: Path) -> bool:
     return root.resolve() in audio.parents
 
 
-def _read_results(path: Path, model: Path) -> list[dict[str, Any]] | None:
-    """The records of an earlier run of the last stage, if they are of these weights."""
+def _read(path: Path) -> Record | None:
+    """The JSON object that an earlier run left, if it did."""
     if not path.exists():
         return None
-    report = json.loads(path.read_text(encoding="utf-8"))
-    records: list[dict[str, Any]] = report["sets"]
-    return records if report["weights"] == _digest(model) else None
+    record: Record = json.loads(path.read_text(encoding="utf-8"))
+    return record
 
 
-def _digest(model: Path) -> str:
-    return hashlib.sha256((model / WEIGHTS).read_bytes()).hexdigest()
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _report(problems: Iterable[str]) -> None:
+    for problem in problems:
+        console.print(problem, style="yellow", markup=False)

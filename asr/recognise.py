@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from asr.audio import Samples
 from asr.checkpoint import Checkpoint
 from asr.decode import Decoder, Hypothesis
-from asr.features import extract
+from asr.features import FRAMES_PER_SECOND, extract
 
 
 class Recogniser:
@@ -27,6 +27,16 @@ class Recogniser:
         self.tokenizer = checkpoint.tokenizer
         self._model = checkpoint.model.to(self.device)
         self._decoder = decoder
+
+    @property
+    def writes_words(self) -> bool:
+        """False if its hypotheses are phones."""
+        return self._decoder.writes_words
+
+    @property
+    def seconds_per_frame(self) -> float:
+        """How long a frame of log-probabilities lasts."""
+        return self._model.frames_per_emission / FRAMES_PER_SECOND
 
     def recognise(self, signals: Sequence[Samples]) -> list[list[Hypothesis]]:
         """For each signal (16 kHz mono, shape (samples,)) its hypotheses, best first."""

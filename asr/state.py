@@ -21,8 +21,13 @@ from asr.config import Recipe
 from asr.errors import AsrError
 from asr.files import atomic
 
-# May differ between the two halves of a run: they change how it is carried out, not its result.
-_FREE = {"data": {"cache", "test"}, "train": {"checkpoint_every", "workers"}, "output": None}
+# May differ between the two halves of a run: they don't change what is trained.
+_FREE = {
+    "data": {"cache", "test", "tune"},
+    "train": {"checkpoint_every", "workers"},
+    "output": None,
+    "lm": None,
+}
 
 
 @dataclass

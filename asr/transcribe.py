@@ -10,11 +10,33 @@ from pathlib import Path
 import torch
 
 from asr.audio import SAMPLE_RATE, audio_duration, load_audio
+from asr.decode import Hypothesis
 from asr.errors import AsrError
 from asr.recognise import Recogniser
+from asr.text import normalise
 
 _WINDOW = 16  # batches whose files are sorted by length together
 _MAX_SECONDS = 480.0  # of a padded batch: bounds memory, whatever the batch size
+
+
+@dataclass(frozen=True)
+class TimedWord:
+    """A word of a transcript and when it was said."""
+
+    text: str
+    start: float  # seconds
+    end: float  # seconds
+    confidence: float  # 0 to 1, of the decoder's making
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One of several readings of a file."""
+
+    text: str
+    score: float  # natural logarithm, of the decoder's making
+    acoustic_score: float  # natural logarithm
+    lm_score: float  # natural logarithm, unweighted
 
 
 @dataclass(frozen=True)
@@ -25,6 +47,8 @@ class Transcript:
     duration: float  # seconds
     text: str
     score: float  # natural logarithm, of the decoder's making
+    words: tuple[TimedWord, ...] = ()  # of decoders that tell times
+    readings: tuple[Reading, ...] = ()  # all of them, best first, where several were asked for
 
 
 class Transcriber:
@@ -36,6 +60,16 @@ class Transcriber:
     @property
     def device(self) -> torch.device:
         return self._recogniser.device
+
+    @property
+    def writes_words(self) -> bool:
+        """False if it writes phones, because its decoder has no lexicon to make words of them."""
+        return self._recogniser.writes_words
+
+    def reference(self, text: str) -> str:
+        """``text`` in the form in which it is transcribed where no error is made."""
+        text = normalise(text)
+        return text if self.writes_words else self._recogniser.tokenizer.transcript(text)
 
     def transcribe(self, path: str | Path) -> Transcript:
         """Transcribes one audio file.
@@ -79,10 +113,25 @@ class Transcriber:
                 results[index] = error
         if signals:
             hypotheses = self._recogniser.recognise(list(signals.values()))
-            for (index, signal), (best, *_) in zip(signals.items(), hypotheses, strict=True):
+            for (index, signal), found in zip(signals.items(), hypotheses, strict=True):
                 duration = len(signal) / SAMPLE_RATE
-                results[index] = Transcript(str(paths[index]), duration, best.text, best.score)
+                results[index] = self._transcript(str(paths[index]), duration, found)
         return results
+
+    def _transcript(self, path: str, duration: float, found: Sequence[Hypothesis]) -> Transcript:
+        best = found[0]
+        frame = self._recogniser.seconds_per_frame
+
+        def seconds(frames: int) -> float:
+            return round(min(frames * frame, duration), 3)
+
+        words = tuple(
+            TimedWord(w.text, seconds(w.start), seconds(w.end), round(w.confidence, 4))
+            for w in best.words
+        )
+        readings = [Reading(h.text, h.score, h.acoustic_score, h.lm_score) for h in found]
+        several = tuple(readings) if len(readings) > 1 else ()
+        return Transcript(path, duration, best.text, best.score, words, several)
 
 
 def _batches(durations: dict[int, float], batch_size: int) -> Iterator[Sequence[int]]:

@@ -10,8 +10,9 @@ from asr.transcribe import Transcript
 
 
 def to_text(transcript: Transcript) -> str:
-    """The words on one line."""
-    return transcript.text + "\n"
+    """The words on one line; of several readings each on its own, best first."""
+    texts = [reading.text for reading in transcript.readings] or [transcript.text]
+    return "".join(text + "\n" for text in texts)
 
 
 def to_json(transcript: Transcript) -> str:

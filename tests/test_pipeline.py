@@ -2,9 +2,11 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
+import asr
 from asr.config import load_recipe
 from asr.pipeline import RESULTS, run
 
@@ -54,6 +56,19 @@ def test_one_command_from_a_corpus_to_error_rates(corpus, capsys):
 
     # Results of other weights are made anew.
     report = json.loads(results.read_text())
-    results.write_text(json.dumps({**report, "weights": "of another run"}))
+    results.write_text(json.dumps({**report, "made_from": {"weights": "of another run"}}))
     run(recipe, corpus)
-    assert json.loads(results.read_text())["weights"] == report["weights"]
+    assert json.loads(results.read_text())["made_from"] == report["made_from"]
+
+
+def test_with_text_comes_a_language_model_and_a_tuned_search(corpus, librivox, capsys):
+    recipe = load_recipe("tiny.yaml")
+    Path("books.txt").write_text("\n".join(clip.text for clip in librivox) + "\n")
+    records = run(recipe, corpus, texts=[Path("books.txt")])
+    assert [r["decoder"] for r in records] == ["greedy", "beam", "beam + LM"] * 2
+    out = capsys.readouterr().err
+    assert "language model" in out
+    assert "tune on two" in out
+    assert asr.load(recipe.folder / "model").transcribe(librivox[0].audio_filepath).text is not None
+    assert run(recipe, corpus, texts=[Path("books.txt")]) == records
+    assert "tune on" not in capsys.readouterr().err

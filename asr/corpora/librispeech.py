@@ -50,7 +50,7 @@ def prepare(
         raise AsrError(f"name the subsets to download with --subset: {', '.join(ARCHIVES)}")
     if not download and not corpus.is_dir():
         raise AsrError(f"{root} is not a folder; give the one that holds the subsets")
-    there = [path.name for path in sorted(corpus.glob("*")) if _is_subset(path)]
+    there = [path.name for path in find_subsets(corpus)]
     names = list(dict.fromkeys(subsets or there))
     if not names:
         raise AsrError(_why_nothing(corpus))
@@ -59,6 +59,11 @@ def prepare(
             raise AsrError(_why_missing(corpus, name, there, download))
     make_folder(output)
     return [_prepare_subset(corpus / name, output, download, base_url) for name in names]
+
+
+def find_subsets(root: str | Path) -> list[Path]:
+    """The folders of the subsets in ``root`` or in the folder ``LibriSpeech`` there, sorted."""
+    return [path for path in sorted(_corpus_folder(Path(root)).glob("*")) if _is_subset(path)]
 
 
 def read_subset(folder: str | Path) -> tuple[list[Utterance], list[Problem]]:

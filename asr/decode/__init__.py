@@ -6,27 +6,75 @@ mates: each utterance is decoded from its own frames alone.
 
 from __future__ import annotations
 
-from asr.decode.beam import BeamDecoder
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 from asr.decode.greedy import GreedyDecoder
-from asr.decode.hypothesis import Decoder, Hypothesis
+from asr.decode.hypothesis import Decoder, Hypothesis, Word
+from asr.decode.options import BeamOptions
 from asr.errors import AsrError
 from asr.tokenizer import Tokenizer
 
+if TYPE_CHECKING:
+    from asr.decode.tree import Entry, LexiconTree
+    from asr.lm import NgramModel
+
 DECODERS = ("greedy", "beam")
 
-__all__ = ["DECODERS", "BeamDecoder", "Decoder", "GreedyDecoder", "Hypothesis", "make_decoder"]
+__all__ = [
+    "DECODERS",
+    "BeamOptions",
+    "Decoder",
+    "GreedyDecoder",
+    "Hypothesis",
+    "Word",
+    "make_decoder",
+]
 
 
-def make_decoder(name: str, tokenizer: Tokenizer, beam_size: int = 16) -> Decoder:
-    """The decoder called ``name``; ``beam_size`` is for the beam search.
+def make_decoder(
+    name: str,
+    tokenizer: Tokenizer,
+    beam_size: int | None = None,
+    *,
+    options: BeamOptions | None = None,
+    lexicon: LexiconTree | Iterable[Entry] | None = None,
+    lm: NgramModel | None = None,
+    hotwords: Iterable[str] | Mapping[str, float] = (),
+    threads: int = 1,
+) -> Decoder:
+    """The decoder called ``name``; all that follows the tokenizer is for the beam search.
+
+    Args:
+        name: one of :data:`DECODERS`.
+        tokenizer: the units.
+        beam_size: instead of that of ``options``.
+        options: widths, thresholds and weights.
+        lexicon: the words, as a tree or as words, their units and the logarithms of their weights;
+            by default those of the language model, as the tokenizer spells them.
+        lm: the language model.
+        hotwords: words and phrases to be favoured, perhaps each with its boost.
+        threads: utterances of a batch that are searched at a time.
 
     Raises:
-        AsrError: there is no such decoder, or the beam size is below one.
+        AsrError: there is no such decoder, a value is out of its range, or the parts don't fit.
     """
     if name == "greedy":
         return GreedyDecoder(tokenizer)
-    if name == "beam":
-        if beam_size < 1:
-            raise AsrError(f"the beam size must be at least 1, not {beam_size}")
-        return BeamDecoder(tokenizer, beam_size)
-    raise AsrError(f"there is no decoder {name!r}; choose from {', '.join(DECODERS)}")
+    if name != "beam":
+        raise AsrError(f"there is no decoder {name!r}; choose from {', '.join(DECODERS)}")
+    # Here, not above: the greedy decoder needs no compiled code.
+    from asr.decode.beam import BeamDecoder
+    from asr.decode.tree import LexiconTree, spelled
+
+    options = options or BeamOptions()
+    if beam_size is not None:
+        options = replace(options, beam_size=beam_size)
+    if lexicon is None and lm is not None:
+        lexicon = LexiconTree.build(spelled(lm.words[3:], tokenizer))
+    elif lexicon is not None and not isinstance(lexicon, LexiconTree):
+        lexicon = LexiconTree.build(lexicon)
+    return BeamDecoder(
+        tokenizer, options, lexicon=lexicon, lm=lm, hotwords=hotwords, threads=threads
+    )

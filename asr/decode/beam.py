@@ -1,111 +1,300 @@
-"""CTC prefix beam search (Hannun et al. 2014, arXiv 1408.2873, algorithm 1).
-
-A prefix's probability is the sum over all alignments that collapse to it, kept in two parts: those
-that end in a blank and those that end in the prefix's last unit. The parts are needed because
-a repeated unit makes a new token only after a blank.
-"""
+"""Beam search over words: options, lexicon, language model and hot words around the compiled search
+of :mod:`asr.decode.search`."""
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
-from torchaudio.functional import forced_align
 
-from asr.decode.hypothesis import Hypothesis
-from asr.tokenizer import BLANK, Tokenizer
+from asr.decode import search, tables
+from asr.decode.boundaries import Boundaries
+from asr.decode.hotwords import HotWords, read_phrases
+from asr.decode.hypothesis import Hypothesis, Word
+from asr.decode.options import BeamOptions
+from asr.decode.prepare import EOS, check, tabulate, with_words
+from asr.decode.readings import path, shares, word_spans
+from asr.decode.tables import Ints, Readings, Records, Search, Settings, Spans
+from asr.decode.tree import LexiconTree
+from asr.errors import AsrError
+from asr.tokenizer import PhoneTokenizer, Tokenizer
 
-_NEVER = -math.inf
+if TYPE_CHECKING:
+    from asr.lm import NgramModel
 
-
-@dataclass(slots=True)
-class _Prefix:
-    """Log-probability of the alignments that have led to a prefix."""
-
-    blank: float = _NEVER  # of those that end in a blank
-    unit: float = _NEVER  # of those that end in the prefix's last unit
-
-    @property
-    def total(self) -> float:
-        return _add(self.blank, self.unit)
-
-
-_Beam = dict[tuple[int, ...], _Prefix]
+_SWEPT = 1 << 16  # histories and tokens at which dropping some is worth the while
+_NEGLIGIBLE = 12.0  # how far below the best a reading adds nothing, natural logarithm
 
 
 class BeamDecoder:
-    """Sums over alignments, keeps the ``beam_size`` best prefixes of each frame.
+    """Looks for the most likely word sequence, all alignments of it summed up.
 
-    With a beam as wide as there are prefixes, and no unit pruned, the scores are exact. The score
-    of a hypothesis is the log-probability of its tokens, over all alignments in the beam.
+    With a lexicon, its words alone are read, or others too if the vocabulary is open. Without one,
+    words are spelled freely; without a language model, the acoustics alone decide. Of homophones
+    that the language model can't tell apart, only the likeliest is read.
+
+    The score of a hypothesis is that of :class:`BeamOptions`; its acoustic part includes the
+    weights of spellings. Hypotheses that differ in their units but not in their text are added up.
+    A word's confidence is the share of hypotheses in the beam, by their probability, that have it
+    at an overlapping time, times the (geometric) mean probability of its units.
 
     Args:
         tokenizer: the units.
-        beam_size: how many prefixes live on after a frame, and how many hypotheses come out.
-        token_threshold: units less likely in a frame than this (natural logarithm) are not tried
-            there; the best unit and the blank always are.
+        options: widths, thresholds and weights.
+        lexicon: the words.
+        lm: the language model; it needs a lexicon to have words.
+        hotwords: words and phrases to be favoured, perhaps each with its boost (natural logarithm).
+            Those that the lexicon lacks are spelled by the tokenizer.
+        threads: utterances of a batch that are searched at a time.
+
+    Raises:
+        AsrError: the lexicon doesn't fit the units, or a hot word can't be spelled.
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, beam_size: int = 16, token_threshold: float = -7.0
+        self,
+        tokenizer: Tokenizer,
+        options: BeamOptions | None = None,
+        *,
+        lexicon: LexiconTree | None = None,
+        lm: NgramModel | None = None,
+        hotwords: Iterable[str] | Mapping[str, float] = (),
+        threads: int = 1,
     ) -> None:
-        self._tokenizer = tokenizer
-        self._beam_size = beam_size
-        self._token_threshold = token_threshold
+        self.options = options or BeamOptions()
+        self.tokenizer = tokenizer
+        self.writes_words = lexicon is not None or not isinstance(tokenizer, PhoneTokenizer)
+        self._threads = threads
+        boundaries = Boundaries.of(tokenizer)
+        phrases = read_phrases(hotwords, self.options.hotword_boost)
+        tree = with_words(lexicon or LexiconTree.build(()), phrases, tokenizer)
+        self.words = tree.words
+        check(tree, len(tokenizer), boundaries.separator)
+        numbered = {
+            tuple(tree.number[word] for word in phrase.split()): boost
+            for phrase, boost in phrases.items()
+        }
+        hot = HotWords.build(numbered, len(tree.words))
+        self.tables = tabulate(
+            tree, lm, hot, self.options, boundaries, len(tokenizer), spelled=lexicon is None
+        )
 
     def decode(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
-        log_probs = log_probs.cpu()
-        return [self._search(log_probs[i, :length]) for i, length in enumerate(lengths.tolist())]
-
-    def _search(self, log_probs: Tensor) -> list[Hypothesis]:
-        beam: _Beam = {(): _Prefix(blank=0.0)}
-        for row in log_probs.double().numpy():
-            ranked = sorted(self._step(beam, row).items(), key=lambda item: -item[1].total)
-            beam = dict(ranked[: self._beam_size])
-        return [
-            Hypothesis(
-                self._tokenizer.decode(tokens), prefix.total, tokens, _frames(log_probs, tokens)
-            )
-            for tokens, prefix in beam.items()
+        utterances = [
+            log_probs[i, :length].cpu().numpy() for i, length in enumerate(lengths.tolist())
         ]
+        if self._threads == 1 or len(utterances) == 1:
+            return [self._search(rows) for rows in utterances]
+        with ThreadPoolExecutor(self._threads) as pool:
+            return list(pool.map(self._search, utterances))
 
-    def _step(self, beam: _Beam, row: NDArray[np.float64]) -> _Beam:
-        """All prefixes that one frame leads to from those of the beam."""
-        tried = np.flatnonzero(row >= min(self._token_threshold, row.max()))
-        units = [(int(unit), float(row[unit])) for unit in tried if unit != BLANK]
-        following: defaultdict[tuple[int, ...], _Prefix] = defaultdict(_Prefix)
-        for tokens, prefix in beam.items():
-            total = prefix.total
-            same = following[tokens]
-            same.blank = _add(same.blank, total + float(row[BLANK]))
-            last = tokens[-1] if tokens else BLANK
-            for unit, log_prob in units:
-                longer = following[(*tokens, unit)]
-                if unit == last:
-                    same.unit = _add(same.unit, prefix.unit + log_prob)
-                    longer.unit = _add(longer.unit, prefix.blank + log_prob)
-                else:
-                    longer.unit = _add(longer.unit, total + log_prob)
-        return following
+    def stream(self) -> BeamStream:
+        """A search that takes the frames of one utterance as they come."""
+        return BeamStream(self)
+
+    def _search(self, rows: NDArray[np.floating]) -> list[Hypothesis]:
+        stream = self.stream()
+        stream.feed(rows)
+        return stream.finish()
 
 
-def _frames(log_probs: Tensor, tokens: tuple[int, ...]) -> tuple[int, ...]:
-    """Where the best alignment of ``tokens`` emits each of them."""
-    if not tokens:
-        return ()
-    path, _ = forced_align(log_probs[None].float(), torch.tensor([tokens]), blank=BLANK)
-    before = functional.pad(path[0, :-1], (1, 0), value=BLANK)
-    return tuple(torch.nonzero((path[0] != before) & (path[0] != BLANK))[:, 0].tolist())
+class BeamStream:
+    """One utterance, in any number of pieces; the result is that of all frames at once."""
+
+    def __init__(self, decoder: BeamDecoder) -> None:
+        self._decoder = decoder
+        self._tables = decoder.tables
+        self._units = len(decoder.tokenizer)
+        self._texts_of_nodes: dict[int, str] = {}  # of words that are not in the lexicon
+        self._search = _blank_search(decoder.options.beam_size, self._units, self._tables[-1])
+
+    def feed(self, log_probs: Tensor | NDArray[np.floating]) -> None:
+        """Reads frames.
+
+        Args:
+            log_probs: natural logarithms, float32 or float64, shape (frames, units).
+
+        Raises:
+            AsrError: the shape is another, or there are values that are no numbers.
+        """
+        rows = log_probs.cpu().numpy() if isinstance(log_probs, Tensor) else log_probs
+        if rows.ndim != 2 or rows.shape[1] != self._units:
+            raise AsrError(
+                f"log-probabilities of shape (frames, {self._units}) are needed, not {rows.shape}"
+            )
+        if rows.dtype not in (np.float32, np.float64):
+            rows = rows.astype(np.float32)
+        rows = np.ascontiguousarray(rows)
+        if len(rows) and not rows.max() < math.inf:
+            raise AsrError("the log-probabilities hold values that are not numbers")
+        done = 0
+        while (done := search.advance(rows, done, *self._tables, self._search)) < len(rows):
+            self._grow()
+
+    def finish(self) -> list[Hypothesis]:
+        """The hypotheses, best first; to be called once, after the last frame."""
+        most = int(self._search.counts[tables.STATES]) * (self._tables[-1].most_words + 1)
+        self._reserve(histories=most, tokens=0, spelled=0)
+        readings = search.close(*self._tables, self._search, EOS)
+        wanted = self._decoder.options.nbest
+        order = np.lexsort((readings.history, -readings.score))
+        likely = readings.score > readings.score.max() - _NEGLIGIBLE
+        order = order[: max(wanted, int(likely.sum()))]
+        readings = Readings(*(column[order] for column in readings))
+        spans = word_spans(readings, self._search, self._tables[-1].separator)
+        texts, scores = self._texts(readings, spans)
+        best = sorted(scores, key=lambda r: -scores[r])[:wanted]
+        posterior = np.exp(readings.score - readings.score.max())
+        posterior /= posterior.sum()
+        agreed = shares(spans, posterior, max(best) + 1)
+        return [self._hypothesis(r, texts[r], scores[r], readings, spans, agreed) for r in best]
+
+    def _texts(self, readings: Readings, spans: Spans) -> tuple[dict[int, str], dict[int, float]]:
+        """Texts and scores of the readings to choose from, those of one text added up."""
+        if not self._tables[-1].spelling:  # different word sequences are different texts
+            count = min(self._decoder.options.nbest, len(readings.score))
+            return (
+                {r: " ".join(self._words(spans, r)) for r in range(count)},
+                {r: float(readings.score[r]) for r in range(count)},
+            )
+        first: dict[str, int] = {}
+        scores: dict[int, float] = {}
+        for r, score in enumerate(readings.score.tolist()):
+            text = " ".join(filter(None, self._words(spans, r)))
+            r = first.setdefault(text, r)
+            scores[r] = float(np.logaddexp(scores[r], score)) if r in scores else score
+        return {r: text for text, r in first.items()}, scores
+
+    def _words(self, spans: Spans, reading: int) -> list[str]:
+        codes = spans.word[spans.first[reading] : spans.first[reading + 1]].tolist()
+        known = self._decoder.words
+        return [known[c] if c < len(known) else self._spelled(c - len(known)) for c in codes]
+
+    def _spelled(self, node: int) -> str:
+        """The text of a word that is not in the lexicon."""
+        if node not in self._texts_of_nodes:
+            self._texts_of_nodes[node] = self._spell(node)
+        return self._texts_of_nodes[node]
+
+    def _spell(self, node: int) -> str:
+        tree, spelled = self._tables[0], self._search.spelled
+        units = []
+        while node >= len(tree.unit):
+            units.append(int(spelled["unit"][node - len(tree.unit)]))
+            node = int(spelled["parent"][node - len(tree.unit)])
+        while node:
+            units.append(int(tree.unit[node]))
+            node = int(np.searchsorted(tree.first_child, node, side="right")) - 1
+        return self._decoder.tokenizer.decode(units[::-1])
+
+    def _hypothesis(
+        self,
+        reading: int,
+        text: str,
+        score: float,
+        readings: Readings,
+        spans: Spans,
+        agreed: NDArray[np.float64],
+    ) -> Hypothesis:
+        units, frames = path(self._search, readings.token[reading])
+        at = slice(spans.first[reading], spans.first[reading + 1])
+        confidence = agreed[at] * np.exp(spans.log_prob[at])
+        words = zip(
+            self._words(spans, reading),
+            spans.start[at].tolist(),
+            spans.end[at].tolist(),
+            confidence.clip(0, 1).tolist(),
+            strict=True,
+        )
+        return Hypothesis(
+            text,
+            score,
+            tuple(units.tolist()),
+            tuple(frames.tolist()),
+            tuple(Word(*word) for word in words if word[0]),
+            score - float(readings.weights[reading]),
+            float(readings.lm[reading]) * math.log(10),
+        )
+
+    def _grow(self) -> None:
+        """Makes room for a frame, if much is taken by dropping what is no longer built on."""
+        if len(self._search.tokens) + len(self._search.histories) > _SWEPT:
+            search.sweep(self._search)
+        needed = int(self._search.counts[tables.NEEDED])
+        if needed > len(self._search.following):
+            self._search = self._search._replace(
+                following=np.empty(2 * needed, tables.STATE),
+                slots=np.zeros(_table_size(2 * needed), np.int64),
+                ranked=np.empty(2 * needed),
+            )
+            self._search.counts[tables.STAMP] = 0
+        self._reserve(needed, self._decoder.options.beam_size, 2 * needed)
+
+    def _reserve(self, histories: int, tokens: int, spelled: int) -> None:
+        """Room for so many more of each, and as much again where that is not there."""
+        now, counts = self._search, self._search.counts.tolist()
+        wanted = counts[tables.HISTORIES] + histories
+        if wanted > len(now.histories):
+            grown = _resized(now.histories, 2 * wanted)
+            slots = _table(grown["parent"], grown["word"], 1, counts[tables.HISTORIES])
+            now = now._replace(histories=grown, history_slots=slots)
+        wanted = counts[tables.TOKENS] + tokens
+        if wanted > len(now.tokens):
+            now = now._replace(tokens=_resized(now.tokens, 2 * wanted))
+        wanted = counts[tables.SPELLED] + spelled
+        if wanted > len(now.spelled):
+            grown = _resized(now.spelled, 2 * wanted)
+            slots = _table(grown["parent"], grown["unit"], 0, counts[tables.SPELLED])
+            now = now._replace(spelled=grown, spelled_slots=slots)
+        self._search = now
 
 
-def _add(a: float, b: float) -> float:
-    """log(exp(a) + exp(b))."""
-    if a < b:
-        a, b = b, a
-    return a if b == _NEVER else a + math.log1p(math.exp(b - a))
+def _blank_search(beam_size: int, units: int, settings: Settings) -> Search:
+    """The search before the first frame: no words, as if after a blank."""
+    room = max(4096, 16 * beam_size)
+    spelled = room if settings.spelling else 1
+    beam = np.zeros(beam_size, tables.STATE)
+    beam["blank"][0] = beam["best_blank"][0] = 1.0
+    beam["token_blank"] = beam["token_unit"] = tables.NONE
+    histories = np.empty(room, tables.HISTORY)
+    beam["last"] = settings.separator
+    histories[0] = (tables.NONE, tables.NONE, 0, settings.start, 0, 1.0, 0.0, 0.0)
+    counts = np.zeros(8, np.int64)
+    counts[[tables.STATES, tables.HISTORIES, tables.SETTLED]] = 1
+    return Search(
+        beam,
+        np.empty(room, tables.STATE),
+        np.zeros(_table_size(room), np.int64),
+        histories,
+        np.full(_table_size(room), tables.NONE, np.int32),
+        np.empty(room, tables.TOKEN),
+        np.empty(spelled, tables.SPELLING),
+        np.full(_table_size(spelled), tables.NONE, np.int32),
+        counts,
+        np.empty(room),
+        np.zeros(1),
+        np.zeros(units),
+        np.zeros(units, np.int32),
+    )
+
+
+def _resized(records: Records, room: int) -> Records:
+    grown = np.empty(room, records.dtype)
+    grown[: len(records)] = records
+    return grown
+
+
+def _table(parent: Ints, key: Ints, first: int, last: int) -> Ints:
+    """A hash table of as many (parent, key) as there is room for, those from ``first`` on in it."""
+    slots = np.empty(_table_size(len(parent)), np.int32)
+    search.rehash(slots, parent, key, first, last)
+    return slots
+
+
+def _table_size(room: int) -> int:
+    return 1 << (2 * room - 1).bit_length()

@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from asr.decode.hypothesis import Hypothesis
-from asr.tokenizer import BLANK, Tokenizer
+from asr.tokenizer import BLANK, PhoneTokenizer, Tokenizer
 
 
 class GreedyDecoder:
@@ -17,6 +17,7 @@ class GreedyDecoder:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
+        self.writes_words = not isinstance(tokenizer, PhoneTokenizer)
 
     def decode(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
         best, path = (x.cpu().numpy() for x in log_probs.max(dim=-1))

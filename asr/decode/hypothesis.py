@@ -9,6 +9,16 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
+class Word:
+    """A word of a hypothesis and where it was said."""
+
+    text: str
+    start: int  # the frame of its first unit
+    end: int  # the frame behind its last unit
+    confidence: float  # 0 to 1; what it measures is said by its decoder
+
+
+@dataclass(frozen=True)
 class Hypothesis:
     """One reading of an utterance."""
 
@@ -16,10 +26,15 @@ class Hypothesis:
     score: float  # natural logarithm; what it sums up is said by its decoder
     tokens: tuple[int, ...]  # indices of units, no blanks
     frames: tuple[int, ...]  # the frame at which each token is emitted
+    words: tuple[Word, ...] = ()
+    acoustic_score: float = 0.0  # natural logarithm, of all alignments together
+    lm_score: float = 0.0  # natural logarithm of the language model's probability, unweighted
 
 
 class Decoder(Protocol):
     """The seam between model and text."""
+
+    writes_words: bool  # False if its text is phones, for want of a lexicon
 
     def decode(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
         """Reads a batch.

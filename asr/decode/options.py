@@ -1,0 +1,53 @@
+"""How a beam search goes about it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from asr.errors import AsrError
+
+
+@dataclass(frozen=True)
+class BeamOptions:
+    """Widths, thresholds and weights of a beam search; logarithms are natural.
+
+    The score of a word sequence is
+
+        acoustic + lm_weight * ln P(words) + word_bonus * words + hot words' boosts
+
+    and ``unknown_penalty`` for each word that is not in the lexicon. P is the language model's,
+    which sees such words as <unk>, and includes the end of the sentence. Without a language model
+    there is no word bonus either.
+
+    Raises:
+        AsrError: a value is out of its range.
+    """
+
+    beam_size: int = 64  # prefixes that live on after a frame
+    beam_threshold: float = 14.0  # those less likely than the best by more than this don't
+    token_threshold: float = -7.0  # units less likely in a frame aren't tried there; the best is
+    lm_weight: float = 0.8
+    word_bonus: float = 0.5
+    unknown_penalty: float = -8.0  # without a lexicon there is none
+    open_vocabulary: bool = False  # words that are not in the lexicon may be spelled
+    hotword_boost: float = 4.0  # of hot words that bring none
+    nbest: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("beam_size", "nbest"):
+            if getattr(self, name) < 1:
+                raise AsrError(f"{_said(name)} must be at least 1, not {getattr(self, name)}")
+        if not self.beam_threshold > 0:
+            raise AsrError(f"the beam threshold must be above 0, not {self.beam_threshold}")
+        if not self.token_threshold <= 0:
+            raise AsrError(f"the token threshold must be at most 0, not {self.token_threshold}")
+        if not 0 <= self.lm_weight < math.inf:
+            raise AsrError(f"the LM weight must be at least 0, not {self.lm_weight}")
+        for name in ("word_bonus", "unknown_penalty", "hotword_boost"):
+            if not math.isfinite(getattr(self, name)):
+                raise AsrError(f"{_said(name)} is not a number: {getattr(self, name)}")
+
+
+def _said(name: str) -> str:
+    return {"nbest": "the number of hypotheses"}.get(name, "the " + name.replace("_", " "))

@@ -1,0 +1,155 @@
+"""Lexicon, language model, hot words and options, made ready for the compiled search."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr.decode.boundaries import Boundaries
+from asr.decode.hotwords import HotWords
+from asr.decode.options import BeamOptions
+from asr.decode.tables import ROOT, Hot, Lexicon, Model, Settings
+from asr.decode.tree import LexiconTree
+from asr.errors import AsrError
+from asr.tokenizer import Tokenizer, UnrepresentableText
+
+if TYPE_CHECKING:
+    from asr.lm import NgramModel
+
+EOS = 2  # the id of </s> in every language model
+_LIMIT = 200.0  # of look-aheads, so that their exponentials stay numbers
+
+
+def with_words(tree: LexiconTree, phrases: Iterable[str], tokenizer: Tokenizer) -> LexiconTree:
+    """The tree with those words of ``phrases`` that it lacks."""
+    words = dict.fromkeys(word for phrase in phrases for word in phrase.split())
+    lacking = [word for word in words if word not in tree.number]
+    try:
+        return tree.with_entries([(word, tokenizer.encode(word), 0.0) for word in lacking])
+    except UnrepresentableText as error:
+        raise AsrError(f"a hot word can't be spelled: {error}") from None
+
+
+def check(tree: LexiconTree, units: int, separator: int) -> None:
+    """Raises an AsrError if the tree is not of a model of so many units."""
+    highest = int(tree.unit.max())
+    if highest >= units:
+        raise AsrError(f"the lexicon has a unit {highest}, the model only {units}: they don't fit")
+    if separator and separator in tree.unit:
+        raise AsrError("the lexicon spells a word with the unit that stands between words")
+
+
+def tabulate(
+    tree: LexiconTree,
+    lm: NgramModel | None,
+    hot: HotWords,
+    options: BeamOptions,
+    boundaries: Boundaries,
+    units: int,
+    *,
+    spelled: bool,
+) -> tuple[Lexicon, Model, Hot, Settings]:
+    """What the compiled search reads, ``spelled`` if there is no lexicon."""
+    spelling = spelled or options.open_vocabulary
+    model = _model(lm)
+    lm_weight = options.lm_weight * math.log(10) if lm else 0.0
+    bonus = options.word_bonus if lm else 0.0
+    penalty = 0.0 if spelled else options.unknown_penalty
+    ids = np.array([lm.word_id(word) for word in tree.words] if lm else [0] * len(tree.words))
+    lm_word = ids.astype(np.int32)
+
+    tree = _without_twins(tree, lm_word, hot)
+    unigram = model.log_prob[1 + lm_word].astype(np.float64)
+    by_word = lm_weight * unigram + bonus + hot.first_gain()[: len(lm_word)]
+    unknown = lm_weight * float(model.log_prob[1]) + bonus + penalty
+    ahead = tree.best_below(by_word[tree.word] + tree.log_weight)
+    if spelling:
+        ahead = np.maximum(ahead, unknown)
+    ahead = ahead.clip(-_LIMIT, _LIMIT)
+    ahead[ROOT] = 0.0
+    step = np.ones(len(ahead))
+    step[1:] = np.exp(ahead[1:] - np.repeat(ahead, np.diff(tree.first_child)))
+    weight = tree.log_weight - np.repeat(ahead, np.diff(tree.first_word))
+
+    root_child = np.zeros(units, np.int32)
+    children = np.arange(tree.first_child[0], tree.first_child[1])
+    root_child[tree.unit[children]] = children
+    begins = np.zeros(units, bool)
+    if not boundaries.separator:
+        begins[list(boundaries.starts) if spelling else slice(None)] = True
+    entries_at = np.diff(tree.first_word)
+    settings = Settings(
+        options.beam_size,
+        math.exp(-options.beam_threshold),
+        options.token_threshold,
+        lm_weight,
+        bonus,
+        penalty,
+        math.exp(min(unknown, _LIMIT)),
+        max(1.0, float(step.max()), math.exp(min(unknown, _LIMIT)) if spelling else 0.0),
+        max(1, int(entries_at.max())),
+        boundaries.separator,
+        spelling,
+        lm.start if lm else 0,
+        lm.top if lm else 1,
+    )
+    lexicon = Lexicon(
+        tree.unit,
+        tree.first_child,
+        step,
+        np.exp(-ahead),
+        tree.first_word,
+        tree.word,
+        np.exp(weight.astype(np.float64)),
+        lm_word,
+        root_child,
+        begins,
+    )
+    automaton = Hot(hot.first_child, hot.word, hot.fallback, hot.earned, hot.credit, hot.root_child)
+    return (
+        Lexicon(*[_sealed(array) for array in lexicon]),
+        Model(*[_sealed(array) for array in model]),
+        Hot(*[_sealed(array) for array in automaton]),
+        settings,
+    )
+
+
+def _model(lm: NgramModel | None) -> Model:
+    """The arrays of the model; without one, of a model to which all is certain."""
+    if lm is not None:
+        return Model(lm.word, lm.log_prob, lm.backoff, lm.first_child, lm.suffix)
+    none = np.zeros(EOS + 2, np.uint32)
+    return Model(
+        none, none.astype(np.float32), none.astype(np.float32), np.append(none, none[:1]), none
+    )
+
+
+def _without_twins(tree: LexiconTree, lm_word: NDArray[np.int32], hot: HotWords) -> LexiconTree:
+    """The tree with only the likeliest of homophones that nothing can tell apart."""
+    favoured = np.zeros(len(lm_word), bool)
+    favoured[hot.word[1:]] = True
+    node = np.repeat(np.arange(len(tree.unit)), np.diff(tree.first_word))
+    plain = (lm_word[tree.word] == 0) & ~favoured[tree.word]
+    first = np.zeros(len(node), bool)
+    _, index = np.unique(node[plain], return_index=True)
+    first[np.flatnonzero(plain)[index]] = True
+    kept = first | ~plain
+    if kept.all():
+        return tree
+    first_word = np.zeros(len(tree.unit) + 1, np.int32)
+    np.cumsum(np.bincount(node[kept], minlength=len(tree.unit)), out=first_word[1:])
+    return replace(
+        tree, first_word=first_word, word=tree.word[kept], log_weight=tree.log_weight[kept]
+    )
+
+
+def _sealed(array: NDArray[Any]) -> NDArray[Any]:
+    """A read-only plain array: one type for the compiler, of memory or of a mapped file."""
+    view = np.require(np.asarray(array), requirements=["C", "A"]).view()
+    view.flags.writeable = False
+    return view

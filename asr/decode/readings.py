@@ -1,0 +1,81 @@
+"""The words of what the beam ends with: their units, their times, and how far the beam agrees."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from asr.decode.search import compiled
+from asr.decode.tables import NONE, Floats, Ints, Readings, Search, Spans
+
+
+@compiled
+def word_spans(readings: Readings, search: Search, separator: int) -> Spans:
+    """The times of all words, on the best alignment of each reading."""
+    known, tokens = search.histories, search.tokens
+    first = np.zeros(len(readings.history) + 1, np.int64)
+    for r in range(len(readings.history)):
+        first[r + 1] = first[r] + known[readings.history[r]].depth
+    words = first[-1]
+    word, start, end = (
+        np.empty(words, np.int32),
+        np.zeros(words, np.int32),
+        np.zeros(words, np.int32),
+    )
+    log_prob = np.zeros(words, np.float64)
+    units = np.zeros(words, np.int64)
+    for r in range(len(readings.history)):
+        h = readings.history[r]
+        for k in range(first[r + 1] - 1, first[r] - 1, -1):
+            word[k] = known[h].word
+            h = known[h].parent
+        token, behind = readings.token[r], readings.end[r]
+        while token != NONE:
+            k = first[r] + known[tokens[token].history].depth
+            if tokens[token].unit != separator and k < first[r + 1]:
+                if units[k] == 0:
+                    end[k] = behind
+                start[k] = tokens[token].frame
+                log_prob[k] += tokens[token].log_prob
+                units[k] += 1
+            behind = tokens[token].before
+            token = tokens[token].parent
+    return Spans(first, word, start, end, log_prob / np.maximum(units, 1))
+
+
+@compiled
+def shares(spans: Spans, posterior: Floats, wanted: int) -> Floats:
+    """For each word of the first ``wanted`` readings, the posterior of those that agree with it.
+
+    A reading agrees with a word where it has the same word at an overlapping time.
+    """
+    agreed = np.zeros(spans.first[wanted], np.float64)
+    for r in range(wanted):
+        for q in range(len(posterior)):
+            other, last = spans.first[q], spans.first[q + 1]
+            for k in range(spans.first[r], spans.first[r + 1]):
+                while other < last and spans.end[other] <= spans.start[k]:
+                    other += 1
+                near = other
+                while near < last and spans.start[near] < spans.end[k]:
+                    if spans.word[near] == spans.word[k]:
+                        agreed[k] += posterior[q]
+                        break
+                    near += 1
+    return agreed
+
+
+@compiled
+def path(search: Search, token: int) -> tuple[Ints, Ints]:
+    """The units that end with ``token``, and their frames."""
+    tokens = search.tokens
+    count = 0
+    at = token
+    while at != NONE:
+        count += 1
+        at = tokens[at].parent
+    units, frames = np.empty(count, np.int32), np.empty(count, np.int32)
+    while token != NONE:
+        count -= 1
+        units[count], frames[count] = tokens[token].unit, tokens[token].frame
+        token = tokens[token].parent
+    return units, frames

@@ -1,0 +1,722 @@
+"""The compiled part of the beam search: CTC prefix search over words (Hannun et al. 2014,
+arXiv 1408.2873, algorithm 1, and Graves and Jaitly 2014).
+
+Compiled by numba: it comes as a wheel wherever librosa does, so nobody needs a compiler; it keeps
+machine code on disk beside this file, or in the user's cache folder if that is read-only, so only
+the first run on a machine waits for it; and it lets go of Python's lock, so utterances are searched
+side by side in threads.
+
+A *state* of the search is a word history and a node of the lexicon tree (or of the tree of words
+spelled outside the lexicon). Its probability is the sum over all alignments that lead to it, in two
+parts: of those that end in a blank and of those that end in the node's unit, because a repeated
+unit is a new token only after a blank. States with different word histories are never joined, so
+the hypotheses of the last frame are exact; pronunciations of a word are joined where the word ends.
+
+Probabilities are not logarithms here but numbers, scaled back before they grow too small: a frame
+then costs additions and multiplications, and one exponential for each unit tried. They carry the
+weights of all words before, and within a word the *look-ahead*, the weight of the best word below
+the node, which the word's own weight replaces at its end.
+
+Beside each sum runs the probability of the best single alignment and its tokens, which give the
+times.
+
+All functions that call each other stay in this one file: what numba keeps on disk is good for as
+long as the file of the function that Python calls is unchanged, whatever that calls elsewhere.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from asr.decode.tables import (
+    FRAMES,
+    HISTORIES,
+    NEEDED,
+    NONE,
+    ROOT,
+    SETTLED,
+    SPELLED,
+    STAMP,
+    STATES,
+    TOKENS,
+    Floats,
+    Hot,
+    Ints,
+    Lexicon,
+    Model,
+    Readings,
+    Records,
+    Search,
+    Settings,
+)
+
+# How much likelier than its look-ahead a word may turn out at its end: where the beam is full, a
+# word is not looked up in the language model if even that would give it no place.
+RESCUE = 50.0
+
+
+def compiled(function: Any) -> Any:
+    """What Python calls."""
+    return njit(nogil=True, cache=True, error_model="numpy")(function)
+
+
+def inner(function: Any) -> Any:
+    """What only compiled functions call: it is kept on disk as part of them."""
+    return njit(nogil=True, error_model="numpy")(function)
+
+
+@inner
+def number(value: Any) -> Any:
+    """An integer of 64 bits; with one width of integers, few variants are compiled."""
+    return np.int64(value)
+
+
+@inner
+def double(value: Any) -> Any:
+    """A number in double precision."""
+    return np.float64(value)
+
+
+@compiled
+def advance(
+    rows: NDArray[np.floating],
+    first: int,
+    lexicon: Lexicon,
+    model: Model,
+    hot: Hot,
+    settings: Settings,
+    search: Search,
+) -> int:
+    """Reads frames from ``first`` on; stops short of a frame for which the arrays are too small.
+
+    Returns:
+        The frames read in all; if there are more, ``counts[NEEDED]`` says how many states the next
+        one may lead to.
+    """
+    beam, following, slots = search.beam, search.following, search.slots
+    spelled, spelled_slots = search.spelled, search.spelled_slots
+    count, prob, tried = search.counts, search.prob, search.tried
+    node_unit, first_child, root_child = lexicon.unit, lexicon.first_child, lexicon.root_child
+    step_to, leave, begins = lexicon.step, lexicon.leave, lexicon.begins
+    inside = len(node_unit)
+    spelling, separator, look_ahead = settings.spelling, settings.separator, settings.look_ahead
+    narrowest, greatest_step = settings.narrowest, settings.greatest_step
+    option = np.empty(len(prob), np.int64)  # units that can follow a state,
+    option_child = np.empty(len(prob), np.int64)  # and the nodes they lead to within the word
+    target = np.empty(settings.most_words + 1, np.int64)  # where a unit leads: histories,
+    target_node = np.empty(len(target), np.int64)  # nodes
+    gain = np.empty(len(target), np.float64)  # and what it does to the probability
+
+    for t in range(first, len(rows)):
+        row = rows[t]
+        units, ends = _try(row, settings.token_threshold, separator, tried)
+        states, frame = count[STATES], count[FRAMES]
+
+        if units == 0:  # nothing can happen but blanks, which don't change the order of states
+            if count[SETTLED] == 0:
+                _settle(beam, states, frame)
+                count[SETTLED] = 1
+            search.level[0] += row[0]
+            count[FRAMES] += 1
+            continue
+
+        ended = states * ends * settings.most_words
+        needed = states * (1 + units) + ended
+        if (
+            needed > len(following)
+            or count[HISTORIES] + ended > len(search.histories)
+            or count[TOKENS] + settings.beam_size > len(search.tokens)
+            or (spelling and count[SPELLED] + 2 * states * units > len(spelled))
+        ):
+            count[NEEDED] = needed
+            return t
+
+        count[SETTLED] = 0
+        count[STAMP] += 1
+        stamp = count[STAMP]
+        blank = math.exp(double(row[0]))
+        for j in range(units):
+            prob[tried[j]] = math.exp(double(row[tried[j]]))
+
+        best, least = 0.0, math.inf
+        for i in range(states):  # no new token, but for a separator after a separator
+            now, then = beam[i], following[i]
+            history, node, last = number(now.history), number(now.node), now.last
+            total, p = now.blank + now.unit, prob[last]
+            then.history, then.node, then.last, then.fresh = history, node, last, NONE
+            then.blank, then.unit = total * blank, now.unit * p
+            then.best_unit, then.token_unit = now.best_unit * p, now.token_unit
+            if now.best_unit > now.best_blank:
+                then.best_blank, then.token_blank = now.best_unit * blank, now.token_unit
+                then.end = frame
+            else:
+                then.best_blank, then.token_blank = now.best_blank * blank, now.token_blank
+                then.end = now.end
+            if node == ROOT and p > 0:
+                then.unit = total * p
+                if now.best_blank > now.best_unit:
+                    then.best_unit, then.token_unit = now.best_blank * p, now.token_blank
+                    then.fresh = now.end
+            then.total = then.blank + then.unit
+            best, least = max(best, then.total), min(least, then.total)
+            _, slot = _find(slots, following, history, node, stamp)
+            slots[slot] = (stamp << 32) | i
+        if states < settings.beam_size:
+            least = 0.0  # else what is less likely than all of these has no place in the beam
+
+        reached = states
+        for i in range(states):
+            now = beam[i]
+            history, node, last = number(now.history), number(now.node), number(now.last)
+            total = now.blank + now.unit
+            if now.best_unit > now.best_blank:
+                peak_all, token_all, before_all = now.best_unit, now.token_unit, frame
+            else:
+                peak_all, token_all, before_all = now.best_blank, now.token_blank, number(now.end)
+            has_words = node < inside and lexicon.first_word[node] < lexicon.first_word[node + 1]
+
+            # A node has fewer children, as a rule, than there are units tried.
+            options = 0
+            if spelling or node == ROOT or (separator == 0 and has_words):
+                for j in range(units):
+                    u = number(tried[j])
+                    option[options] = u
+                    option_child[options] = NONE
+                    if node < inside and u != separator:
+                        option_child[options] = _below(node_unit, first_child, root_child, node, u)
+                    options += 1
+            else:
+                for child in range(number(first_child[node]), number(first_child[node + 1])):
+                    u = number(node_unit[child])
+                    if prob[u] > 0:
+                        option[options], option_child[options] = u, child
+                        options += 1
+                if has_words and prob[separator] > 0:
+                    option[options], option_child[options] = separator, NONE
+                    options += 1
+
+            for j in range(options):
+                u, child = option[j], option_child[j]
+                mass = prob[u] * (now.blank if u == last else total)
+                if not mass * greatest_step > best * narrowest or (u == separator and node == ROOT):
+                    continue
+
+                # Where the unit leads: on in the word,
+                targets, into, enter = 0, ROOT, 1.0
+                if u != separator:
+                    step = 1.0
+                    if node < inside:
+                        step = step_to[child] if child != NONE else look_ahead * leave[node]
+                    if child == NONE and spelling and (node == ROOT or not begins[u]):
+                        child = inside + _spell(spelled, spelled_slots, count, node, u)
+                    if child != NONE:
+                        target[0], target_node[0], gain[0] = history, child, step
+                        targets = 1
+                    into = NONE
+                    if begins[u] and node != ROOT:
+                        if root_child[u] > 0:
+                            into = number(root_child[u])
+                            enter = step_to[into]
+                        elif spelling:
+                            into = inside + _spell(spelled, spelled_slots, count, ROOT, u)
+                            enter = look_ahead
+                # or to the end of one.
+                if into != NONE and mass * RESCUE >= least and (spelling or has_words):
+                    within = targets
+                    targets = _end_word(
+                        lexicon, model, hot, settings, search, history, node, target, gain, targets
+                    )
+                    for k in range(within, targets):
+                        target_node[k] = into
+                        gain[k] *= enter
+
+                peak, token, before = peak_all, token_all, before_all
+                if u == last:
+                    peak, token, before = now.best_blank, now.token_blank, number(now.end)
+                peak *= prob[u]
+                for k in range(targets):
+                    share = mass * gain[k]
+                    if not share > best * narrowest:
+                        continue
+                    at, slot = _find(slots, following, target[k], target_node[k], stamp)
+                    then = following[at]
+                    if at == NONE:
+                        if share < least:
+                            continue
+                        at = reached
+                        reached += 1
+                        slots[slot] = (stamp << 32) | at
+                        then = following[at]
+                        then.history, then.node, then.last = target[k], target_node[k], u
+                        then.blank = then.unit = then.total = 0.0
+                        then.best_blank = then.best_unit = 0.0
+                        then.token_blank = then.token_unit = then.fresh = NONE
+                        then.end = 0
+                    then.unit += share
+                    then.total += share
+                    best = max(best, then.total)
+                    if peak * gain[k] > then.best_unit:
+                        then.best_unit = peak * gain[k]
+                        then.token_unit, then.fresh = token, before
+
+        if best > 0:
+            _survive(
+                beam,
+                following,
+                reached,
+                best,
+                settings.beam_size,
+                best * narrowest,
+                search.ranked,
+                search.tokens,
+                count,
+                search.level,
+                row,
+            )
+        # else no state can read the frame, which is passed over
+        for j in range(units):
+            prob[tried[j]] = 0.0
+        count[FRAMES] += 1
+    return len(rows)
+
+
+@inner
+def _try(
+    row: NDArray[np.floating], threshold: float, separator: int, tried: Ints
+) -> tuple[int, int]:
+    """Notes the units to be tried; how many they are, and how many may end a word."""
+    top = row[0]
+    for u in range(1, len(row)):
+        top = max(top, row[u])
+    least = min(threshold, top)
+    units = ends = 0
+    for u in range(1, len(row)):
+        if row[u] >= least:
+            tried[units] = u
+            units += 1
+            ends += separator == 0 or separator == u
+    return units, ends
+
+
+@inner
+def _settle(beam: Records, states: int, frame: int) -> None:
+    """All alignments go on with a blank, whose probability is left to the caller."""
+    for i in range(states):
+        beam[i].blank += beam[i].unit
+        beam[i].unit = 0.0
+        if beam[i].best_unit > beam[i].best_blank:
+            beam[i].best_blank = beam[i].best_unit
+            beam[i].token_blank = beam[i].token_unit
+            beam[i].end = frame
+        beam[i].best_unit = 0.0
+
+
+@inner
+def _below(unit: Ints, first_child: Ints, root_child: Ints, node: int, u: int) -> int:
+    """The child of a node of the tree by ``u``, or NONE."""
+    if node == ROOT:
+        return number(root_child[u]) if root_child[u] > 0 else NONE
+    low, end = number(first_child[node]), number(first_child[node + 1])
+    high = end
+    while low < high:
+        middle = (low + high) >> 1
+        if unit[middle] < u:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < end and unit[low] == u else NONE
+
+
+@inner
+def _spell(spelled: Records, slots: Ints, count: NDArray[np.int64], node: int, u: int) -> int:
+    """The number of the spelled node below ``node``, noted if it is new."""
+    mask = len(slots) - 1
+    slot = _hash(node, u) & mask
+    while slots[slot] != NONE:
+        found: int = number(slots[slot])
+        if spelled[found].parent == node and spelled[found].unit == u:
+            return found
+        slot = (slot + 1) & mask
+    new: int = number(count[SPELLED])
+    count[SPELLED] += 1
+    slots[slot] = new
+    spelled[new].parent = node
+    spelled[new].unit = u
+    return new
+
+
+@inner
+def _end_word(
+    lexicon: Lexicon,
+    model: Model,
+    hot: Hot,
+    settings: Settings,
+    search: Search,
+    history: int,
+    node: int,
+    target: NDArray[np.int64],
+    gain: Floats,
+    targets: int,
+) -> int:
+    """Appends the histories to which the words at ``node`` lead, and the factors for them."""
+    known, slots = search.histories, search.history_slots
+    inside = len(lexicon.unit)
+    first = last = number(0)
+    if node < inside:
+        first, last = number(lexicon.first_word[node]), number(lexicon.first_word[node + 1])
+    unknown = first == last and settings.spelling
+    for k in range(first, last + unknown):
+        if unknown:
+            word = len(lexicon.lm_word) + node
+            weight = lexicon.leave[node] if node < inside else 1 / settings.look_ahead
+        else:
+            word = number(lexicon.word[k])
+            weight = lexicon.weight[k]
+        slot = _known(known, slots, history, word)
+        if slots[slot] == NONE:
+            slots[slot] = _extend(lexicon, model, hot, settings, search, history, word)
+        after = number(slots[slot])
+        target[targets] = after
+        gain[targets] = known[after].gain * weight
+        targets += 1
+    return targets
+
+
+@inner
+def _known(known: Records, slots: Ints, history: int, word: int) -> int:
+    """The slot of the history that ``word`` makes of ``history``, free if there is none yet."""
+    mask = len(slots) - 1
+    slot: int = _hash(history, word) & mask
+    while slots[slot] != NONE:
+        found = number(slots[slot])
+        if known[found].parent == history and known[found].word == word:
+            break
+        slot = (slot + 1) & mask
+    return slot
+
+
+@inner
+def _extend(
+    lexicon: Lexicon,
+    model: Model,
+    hot: Hot,
+    settings: Settings,
+    search: Search,
+    history: int,
+    word: int,
+) -> int:
+    """Notes the history that ``word`` makes of ``history``, with its scores."""
+    known = search.histories
+    new: int = number(search.counts[HISTORIES])
+    search.counts[HISTORIES] += 1
+
+    inside = word < len(lexicon.lm_word)
+    id_ = number(lexicon.lm_word[word]) if inside else number(0)
+    log10, state = _score(model, settings.top, number(known[history].state), id_)
+    extra = settings.word_bonus
+    favour = 0
+    if inside:
+        favour = _follow(hot, number(known[history].hot), word)
+        extra += hot.earned[favour] + hot.credit[favour] - hot.credit[known[history].hot]
+    else:
+        extra += settings.unknown_penalty - hot.credit[known[history].hot]
+    known[new].parent = history
+    known[new].word = word
+    known[new].depth = known[history].depth + 1
+    known[new].state = state
+    known[new].hot = favour
+    known[new].gain = math.exp(settings.lm_weight * log10 + extra)
+    known[new].lm = known[history].lm + log10
+    known[new].extra = known[history].extra + extra
+    return new
+
+
+@inner
+def _score(model: Model, top: int, state: int, word: int) -> tuple[float, int]:
+    """log10 P(word | state) and the next state (asr.lm.NgramModel.score)."""
+    total = 0.0
+    while state != 0:
+        low, end = number(model.first_child[state]), number(model.first_child[state + 1])
+        high = end
+        while low < high:
+            middle = (low + high) >> 1
+            if model.word[middle] < word:
+                low = middle + 1
+            else:
+                high = middle
+        if low < end and model.word[low] == word:
+            break
+        total += model.backoff[state]
+        state = number(model.suffix[state])
+    else:
+        low = 1 + word
+    total += model.log_prob[low]
+    return total, low if low < top else number(model.suffix[low])
+
+
+@inner
+def _follow(hot: Hot, state: int, word: int) -> int:
+    """The hot words' state after ``word``."""
+    while state != 0:
+        low: int = number(hot.first_child[state])
+        end = number(hot.first_child[state + 1])
+        while low < end:
+            middle = (low + end) >> 1
+            if hot.word[middle] < word:
+                low = middle + 1
+            else:
+                end = middle
+        if low < hot.first_child[state + 1] and hot.word[low] == word:
+            return low
+        state = number(hot.fallback[state])
+    child: int = number(hot.root_child[word])
+    return child
+
+
+@inner
+def _hash(a: int, b: int) -> int:
+    mixed = (a * 0x2545F491 + b) * 0x9E3779B97F4A7C1
+    return mixed ^ (mixed >> 32)
+
+
+@inner
+def _find(
+    slots: NDArray[np.int64], states: Records, history: int, node: int, stamp: int
+) -> tuple[int, int]:
+    """Where a state stands among those of this frame, or NONE, and its slot."""
+    mask = len(slots) - 1
+    slot = _hash(history, node) & mask
+    while slots[slot] >> 32 == stamp:
+        at = slots[slot] & 0xFFFFFFFF
+        if states[at].history == history and states[at].node == node:
+            return at, slot
+        slot = (slot + 1) & mask
+    return NONE, slot
+
+
+@inner
+def _survive(
+    beam: Records,
+    following: Records,
+    reached: int,
+    best: float,
+    beam_size: int,
+    bar: float,
+    ranked: Floats,
+    tokens: Records,
+    count: NDArray[np.int64],
+    level: Floats,
+    row: NDArray[np.floating],
+) -> None:
+    """Takes over into the beam the best of the states reached, in the order they stand."""
+    above = 0
+    for i in range(reached):
+        if following[i].total > bar:
+            ranked[above] = following[i].total
+            above += 1
+    ties = above
+    if above > beam_size:
+        bar, ties = _bar(ranked, above, beam_size)
+
+    scale = 1.0
+    if not 1e-60 < best < 1e60:
+        scale = 1 / best
+        level[0] += math.log(best)
+    kept = 0
+    for i in range(reached):
+        total = following[i].total
+        if total < bar or (total == bar and ties == 0) or total == 0:
+            continue
+        if total == bar:
+            ties -= 1
+        token = following[i].token_unit
+        if following[i].fresh != NONE:
+            new = count[TOKENS]
+            count[TOKENS] += 1
+            tokens[new].parent = token
+            tokens[new].unit = following[i].last
+            tokens[new].frame = count[FRAMES]
+            tokens[new].before = following[i].fresh
+            tokens[new].history = following[i].history
+            tokens[new].log_prob = row[following[i].last]
+            token = new
+        beam[kept] = following[i]
+        beam[kept].blank *= scale
+        beam[kept].unit *= scale
+        beam[kept].best_blank *= scale
+        beam[kept].best_unit *= scale
+        beam[kept].token_unit = token
+        kept += 1
+    count[STATES] = kept
+
+
+@inner
+def _bar(values: Floats, count: int, wanted: int) -> tuple[float, int]:
+    """The ``wanted``-th greatest of ``values``, and how many of those equal to it are among them.
+
+    Hoare's selection; the values lose their order.
+    """
+    low, high = 0, count - 1
+    while low < high:
+        pivot = values[(low + high) >> 1]
+        i, j = low, high
+        while i <= j:
+            while values[i] > pivot:
+                i += 1
+            while values[j] < pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if wanted - 1 <= j:
+            high = j
+        elif wanted - 1 >= i:
+            low = i
+        else:
+            break
+    bar = values[wanted - 1]
+    ties = 0
+    for i in range(wanted):
+        if values[i] == bar:
+            ties += 1
+    return bar, ties
+
+
+@compiled
+def close(
+    lexicon: Lexicon, model: Model, hot: Hot, settings: Settings, search: Search, sentence_end: int
+) -> Readings:
+    """Ends the utterance: completes words, scores the end and takes back what hot words owe.
+
+    Where no state stands at the end of a word, the words begun are left out.
+
+    Args:
+        sentence_end: the language model's id of </s>.
+    """
+    beam, count, known = search.beam, search.counts, search.histories
+    target = np.empty(settings.most_words + 2, np.int64)
+    gain = np.empty(len(target), np.float64)
+    most = count[STATES] * (settings.most_words + 1)
+    history, token, end = (
+        np.empty(most, np.int32),
+        np.empty(most, np.int32),
+        np.empty(most, np.int32),
+    )
+    mass, peak = np.zeros(most, np.float64), np.zeros(most, np.float64)
+    place = np.full(count[HISTORIES] + most, NONE, np.int64)
+    readings = 0
+    finished = False  # whether a state stands where a word may end
+    for i in range(count[STATES]):
+        node = number(beam[i].node)
+        ends = node == ROOT or settings.spelling
+        finished |= ends or lexicon.first_word[node] < lexicon.first_word[node + 1]
+    for i in range(count[STATES]):
+        node = number(beam[i].node)
+        if node == ROOT or not finished:
+            target[0], gain[0] = beam[i].history, 1.0
+            targets = 1
+        else:
+            targets = _end_word(
+                lexicon,
+                model,
+                hot,
+                settings,
+                search,
+                number(beam[i].history),
+                node,
+                target,
+                gain,
+                0,
+            )
+        for k in range(targets):
+            at = place[target[k]]
+            if at == NONE:
+                at = place[target[k]] = readings
+                readings += 1
+                history[at] = target[k]
+                token[at], end[at] = NONE, 0
+            mass[at] += (beam[i].blank + beam[i].unit) * gain[k]
+            if beam[i].best_unit > beam[i].best_blank:
+                best, last, behind = beam[i].best_unit, beam[i].token_unit, count[FRAMES]
+            else:
+                best, last, behind = beam[i].best_blank, beam[i].token_blank, number(beam[i].end)
+            if best * gain[k] > peak[at]:
+                peak[at] = best * gain[k]
+                token[at], end[at] = last, behind
+
+    score, lm = np.empty(readings, np.float64), np.empty(readings, np.float64)
+    weights = np.empty(readings, np.float64)
+    for r in range(readings):
+        h = history[r]
+        log10, _ = _score(model, settings.top, number(known[h].state), sentence_end)
+        lm[r] = known[h].lm + log10
+        last = settings.lm_weight * log10 - hot.credit[known[h].hot]
+        score[r] = math.log(max(mass[r], 1e-300)) + search.level[0] + last
+        weights[r] = settings.lm_weight * lm[r] + known[h].extra - hot.credit[known[h].hot]
+    return Readings(history[:readings], score, lm, weights, token[:readings], end[:readings])
+
+
+@compiled
+def sweep(search: Search) -> None:
+    """Drops histories and tokens that no state of the beam builds on, keeping the others' order."""
+    beam, known, tokens, count = search.beam, search.histories, search.tokens, search.counts
+    states = count[STATES]
+
+    renumbered = np.full(count[TOKENS] + 1, NONE, np.int32)  # new numbers; NONE stays NONE
+    for i in range(states):
+        renumbered[beam[i].token_blank] = renumbered[beam[i].token_unit] = 0
+    for i in range(count[TOKENS] - 1, -1, -1):
+        if renumbered[i] != NONE:
+            renumbered[tokens[i].parent] = 0
+    renumbered[NONE] = NONE
+    alive = np.zeros(count[HISTORIES], np.bool_)
+    alive[0] = True
+    kept = 0
+    for i in range(count[TOKENS]):
+        if renumbered[i] != NONE:
+            renumbered[i] = kept
+            alive[tokens[i].history] = True
+            tokens[kept] = tokens[i]
+            tokens[kept].parent = renumbered[tokens[kept].parent]
+            kept += 1
+    count[TOKENS] = kept
+    for i in range(states):
+        beam[i].token_blank = renumbered[beam[i].token_blank]
+        beam[i].token_unit = renumbered[beam[i].token_unit]
+        alive[beam[i].history] = True
+
+    renumbered = np.full(count[HISTORIES], NONE, np.int32)
+    for h in range(count[HISTORIES] - 1, 0, -1):
+        if alive[h]:
+            alive[known[h].parent] = True
+    kept = 0
+    for h in range(count[HISTORIES]):
+        if alive[h]:
+            renumbered[h] = kept
+            known[kept] = known[h]
+            known[kept].parent = renumbered[known[kept].parent] if h else NONE
+            kept += 1
+    count[HISTORIES] = kept
+    for i in range(count[TOKENS]):
+        tokens[i].history = renumbered[tokens[i].history]
+    for i in range(states):
+        beam[i].history = renumbered[beam[i].history]
+    rehash(search.history_slots, known["parent"], known["word"], 1, kept)
+
+
+@compiled
+def rehash(slots: Ints, parent: Ints, key: Ints, first: int, last: int) -> None:
+    """Fills the table of (parent, key) with the entries from ``first`` to ``last``."""
+    slots[:] = NONE
+    mask = len(slots) - 1
+    for entry in range(first, last):
+        slot = _hash(number(parent[entry]), number(key[entry])) & mask
+        while slots[slot] != NONE:
+            slot = (slot + 1) & mask
+        slots[slot] = entry

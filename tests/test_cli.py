@@ -1,0 +1,194 @@
+"""The command line as users meet it, in processes of its own."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+import asr
+from asr import cli, commands
+from asr.audio import SAMPLE_RATE
+from asr.decode import DECODERS
+from asr.evaluate import read_data
+from asr.manifest import write_manifest
+from asr.writers import WRITERS
+
+
+def run(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "asr.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def odd_files(tmp_path_factory, librivox):
+    """Files as people have them, good and bad; the names of the bad ones begin with bad."""
+    folder = tmp_path_factory.mktemp("odd")
+    speech, _ = soundfile.read(librivox[4].audio_filepath, dtype="float32")
+    import librosa
+
+    for rate in (8_000, 44_100, 48_000):
+        resampled = librosa.resample(speech, orig_sr=SAMPLE_RATE, target_sr=rate)
+        soundfile.write(folder / f"stereo-{rate}.flac", np.stack([resampled] * 2, axis=1), rate)
+    soundfile.write(folder / "pcm24.wav", speech, SAMPLE_RATE, subtype="PCM_24")
+    soundfile.write(folder / "float.wav", speech, SAMPLE_RATE, subtype="FLOAT")
+    soundfile.write(folder / "vorbis.ogg", speech, SAMPLE_RATE)
+    soundfile.write(folder / "opus.opus", speech, SAMPLE_RATE, format="OGG", subtype="OPUS")
+    soundfile.write(folder / "mpeg.mp3", speech, SAMPLE_RATE)
+    soundfile.write(folder / "short.wav", speech[:800], SAMPLE_RATE)
+    soundfile.write(folder / "silence.wav", np.zeros(SAMPLE_RATE * 3), SAMPLE_RATE)
+    (folder / "bad-empty.wav").touch()
+    (folder / "bad-text.wav").write_text("this is no audio\n" * 100)
+    soundfile.write(folder / "bad-hollow.flac", np.zeros(0), SAMPLE_RATE)
+    return folder
+
+
+def test_help_comes_at_once_and_every_command_has_an_example():
+    parser = cli._parser()
+    pending = [parser]
+    seen = 0
+    while pending:
+        current = pending.pop()
+        groups = [a for a in current._actions if hasattr(a, "choices") and a.dest == "==SUPPRESS=="]
+        pending += [child for group in groups for child in group.choices.values()]
+        assert "Example: asr " in (current.epilog or ""), current.prog
+        seen += 1
+    assert seen > 6
+    modules = "import sys, asr.cli; asr.cli._parser(); print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", modules], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"torch", "numpy", "librosa", "numba", "rich"} & set(loaded)
+
+
+def test_names_repeated_for_speed_are_the_real_ones():
+    assert tuple(WRITERS) == commands.FORMATS
+    assert DECODERS == commands.DECODERS
+
+
+def test_good_files_are_transcribed_and_bad_ones_reported(odd_files, tmp_path):
+    result = run(
+        "transcribe", odd_files, odd_files / "missing.wav", "-o", tmp_path, "--format=json"
+    )
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    bad = {path.name for path in odd_files.glob("bad*")} | {"missing.wav"}
+    lines = result.stderr.strip().splitlines()
+    for name in bad:
+        (line,) = [line for line in lines if name in line]
+        assert line.startswith("asr: ")
+    assert lines[-1] == f"asr: {len(bad)} inputs could not be transcribed"
+    assert len(lines) == len(bad) + 1
+    good = {path.stem for path in odd_files.iterdir()} - {name.split(".")[0] for name in bad}
+    assert {path.stem for path in tmp_path.iterdir()} == good
+    texts = {path.stem: json.loads(path.read_text())["text"] for path in tmp_path.iterdir()}
+    assert len(texts["short"]) + len(texts["silence"]) < 6  # next to nothing is in them
+    assert {"HE", "MADE"} <= set(texts["pcm24"].split())
+    assert texts["pcm24"] == texts["float"]
+
+
+def test_several_inputs_print_path_and_text_and_one_its_text(librivox):
+    first, second = (u.audio_filepath for u in librivox[:2])
+    both = run("transcribe", first, second)
+    assert both.returncode == 0, both.stderr
+    rows = [line.split("\t") for line in both.stdout.splitlines()]
+    assert [row[0] for row in rows] == [first, second]
+    alone = run("transcribe", first, "--decoder", "beam", "--beam-size", 4)
+    assert len(alone.stdout.splitlines()) == 1
+    assert alone.stdout.strip() not in ("", first)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["transcribe", "missing.wav"], "missing.wav does not exist"),
+        (["transcribe", "."], "is a folder without audio files"),
+        (["transcribe", "x.wav", "--model", "nowhere"], "there is no model nowhere"),
+        (["transcribe", "x.wav", "--device", "tpu"], "there is no device 'tpu'"),
+        (["evaluate", "missing.jsonl"], "missing.jsonl does not exist"),
+        (["evaluate", "."], "holds no utterances in LibriSpeech's layout"),
+        (["train", "missing.yaml", "--resume", "train.epochs=2"], "missing.yaml does not exist"),
+        (["prepare", "folder", "missing", "-o", "out"], "missing is not a folder"),
+        (["prepare", "librispeech", "missing", "-o", "out"], "missing is not a folder"),
+    ],
+)
+def test_mistakes_are_one_clear_sentence(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    status = cli.main(arguments)
+    captured = capsys.readouterr()
+    assert status == 1
+    assert message in captured.err
+    assert len(captured.err.strip().splitlines()) == 1
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["transcribe", "x.wav", "--beam-size", "0"],
+        ["transcribe", "x.wav", "--format", "doc"],
+        ["train", "recipe.yaml", "--resume", "epochs"],
+        ["recognise", "x.wav"],
+        [],
+    ],
+)
+def test_a_wrong_command_line_shows_the_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: asr")
+
+
+def test_evaluates_and_writes_figures_and_hypotheses(librivox, tmp_path):
+    files = ["--json", tmp_path / "r.json", "--hyp", tmp_path / "hyp.txt"]
+    write_manifest(tmp_path / "clips.jsonl", librivox)
+    broken = tmp_path / "broken.jsonl"
+    (tmp_path / "gone.wav").touch()
+    record = {"audio_filepath": "gone.wav", "duration": 1, "text": "X", "utterance_id": "gone"}
+    broken.write_text((tmp_path / "clips.jsonl").read_text() + json.dumps(record) + "\n")
+    result = run("evaluate", tmp_path / "clips.jsonl", broken, "--alignments", "--pool", *files)
+    assert result.returncode == 1  # one utterance could not be scored
+    assert "not scored: gone: " in result.stderr
+    assert "REF: HE" in result.stdout
+    report = json.loads((tmp_path / "r.json").read_text())
+    clips, with_broken, pooled = report["sets"]
+    assert clips["name"] == "clips"
+    assert (clips["utterances"], clips["words"], clips["failed"]) == (5, 71, 0)
+    assert (with_broken["utterances"], with_broken["failed"]) == (5, 1)
+    assert clips["wer"] == with_broken["wer"] == pooled["wer"]
+    assert 0 < clips["cer"] < clips["wer"] < 1
+    assert pooled["words"] == 2 * clips["words"]
+    assert clips["rtf"] > 0
+    lines = (tmp_path / "hyp.txt").read_text().splitlines()
+    assert [line.split()[0] for line in lines[:5]] == [u.utterance_id for u in librivox]
+
+
+def test_a_folder_of_subsets_gives_a_row_for_each(librivox, tmp_path):
+    for subset, clip in zip(("one", "two"), librivox, strict=False):
+        chapter = tmp_path / "corpus" / subset / "7" / "1"
+        chapter.mkdir(parents=True)
+        (chapter / "7-1.trans.txt").write_text(f"7-1-0000 {clip.text}\n")
+        shutil.copy(clip.audio_filepath, chapter / "7-1-0000.wav")
+    sets = [read_data(path) for path in (tmp_path / "corpus", tmp_path / "corpus" / "two")]
+    assert [[data.name for data in found] for found in sets] == [["one", "two"], ["two"]]
+    assert sets[0][1].utterances == sets[1][0].utterances
+
+
+def test_the_python_interface(librivox):
+    transcriber = asr.load()
+    transcript = transcriber.transcribe(librivox[1].audio_filepath)
+    assert transcript.duration == pytest.approx(2.99)
+    assert transcript.text == transcript.text.upper() != ""
+    with pytest.raises(asr.AsrError, match="does not exist"):
+        transcriber.transcribe("missing.wav")
+    with pytest.raises(asr.AsrError, match="there is no decoder 'wide'"):
+        asr.load(decoder="wide")

@@ -1,0 +1,168 @@
+"""Padding does not exist for the result: shown on real speech, trained and untrained."""
+
+import pytest
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from asr.audio import load_audio
+from asr.checkpoint import load_model
+from asr.config import EncoderConfig, FrontEndConfig, ModelConfig
+from asr.decode import GreedyDecoder
+from asr.features import extract
+from asr.model import AcousticModel, VariationalDropout, halved
+from asr.parallel import side_by_side
+from asr.recognise import Recogniser
+from asr.recurrent import CELLS, RecurrentLayer, reversal
+
+CONFIGS = {
+    "plain": ModelConfig(encoder=EncoderConfig(layers=2, hidden=24)),
+    "one direction": ModelConfig(encoder=EncoderConfig(layers=2, hidden=24, bidirectional=False)),
+    "gru": ModelConfig(encoder=EncoderConfig(layers=2, hidden=24, cell="gru")),
+    "stacked": ModelConfig(encoder=EncoderConfig(layers=3, hidden=24, stack_after=1)),
+    "two emissions": ModelConfig(
+        front_end=FrontEndConfig(channels=(4, 8, 8)),
+        encoder=EncoderConfig(layers=2, hidden=24),
+        emissions=2,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def features(librivox):
+    """Of the clips, and of cuts of them a quarter as long."""
+    whole = [extract(torch.from_numpy(load_audio(u.audio_filepath))) for u in librivox]
+    return whole + [f[: len(f) // 4 + 1] for f in whole]
+
+
+@pytest.fixture(params=["bundled", *CONFIGS])
+def model(request):
+    if request.param == "bundled":
+        return load_model().model
+    torch.manual_seed(0)
+    return AcousticModel(CONFIGS[request.param], 29).eval()
+
+
+@torch.inference_mode()
+def emissions(model, features):
+    """Log-probabilities of each utterance of a batch, without its padding."""
+    lengths = torch.tensor([len(f) for f in features])
+    result = model(pad_sequence(features, batch_first=True), lengths)
+    return [row[:n] for row, n in zip(result.log_probs, result.lengths.tolist(), strict=True)]
+
+
+# Beside 1e-5 the resolution of float32, which is coarser for the least likely units.
+SAME = {"atol": 1e-5, "rtol": 1e-6}
+
+
+def test_an_utterance_is_the_same_alone_and_at_any_place_of_any_batch(model, features):
+    together = emissions(model, features)
+    turned = emissions(model, features[::-1])[::-1]
+    for index, utterance in enumerate(features):
+        (alone,) = emissions(model, [utterance])
+        assert len(alone) == model.output_length(len(utterance))
+        assert alone.exp().sum(-1).sub(1.0).abs().max() < 1e-4
+        torch.testing.assert_close(together[index], alone, **SAME)
+        torch.testing.assert_close(turned[index], alone, **SAME)
+
+
+def test_what_stands_in_the_padding_does_not_matter(model, features):
+    short, long = features[1], features[0]
+    lengths = torch.tensor([len(short), len(long)])
+    batch = pad_sequence([short, long], batch_first=True)
+    loud = batch.clone()
+    loud[0, len(short) :] = 50.0
+    with torch.inference_mode():
+        results = [model(x, lengths) for x in (batch, loud)]
+    frames = int(results[0].lengths[0])
+    a, b = (result.log_probs[0, :frames] for result in results)
+    torch.testing.assert_close(a, b, **SAME)
+
+
+@pytest.mark.parametrize("batch_size", [4, 16])
+def test_transcripts_are_the_same_at_every_batch_size(librivox, batch_size):
+    checkpoint = load_model()
+    recogniser = Recogniser(checkpoint, GreedyDecoder(checkpoint.tokenizer))
+    signals = [load_audio(u.audio_filepath) for u in librivox]
+    signals += [s[len(s) // 3 :] for s in signals] + [s[: len(s) // 2] for s in signals]
+    alone = [recogniser.recognise([signal])[0][0] for signal in signals]
+    texts = []
+    for start in range(0, len(signals), batch_size):
+        batch = recogniser.recognise(signals[start : start + batch_size])
+        texts += [hypotheses[0].text for hypotheses in batch]
+    assert texts == [hypothesis.text for hypothesis in alone]
+    assert any(texts)
+
+
+def test_one_direction_hears_nothing_of_what_comes_later(features):
+    torch.manual_seed(0)
+    model = AcousticModel(CONFIGS["one direction"], 29).eval()
+    (whole,) = emissions(model, [features[0]])
+    (begun,) = emissions(model, [features[0][:160]])
+    # Two convolutions of width 3 look ahead by less than two frames of their output.
+    torch.testing.assert_close(begun[:38], whole[:38], **SAME)
+
+
+def test_the_second_head_is_for_training_only(features):
+    config = ModelConfig(encoder=EncoderConfig(layers=2, hidden=24), intermediate_layer=1)
+    model = AcousticModel(config, 29)
+    batch, lengths = features[1][None], torch.tensor([len(features[1])])
+    middle = model(batch, lengths).intermediate
+    assert middle is not None
+    assert middle.shape == (1, model.output_length(len(features[1])), 29)
+    assert model.eval()(batch, lengths).intermediate is None
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_both_directions_equal_torchs_own_bidirectional_layer(cell):
+    torch.manual_seed(0)
+    layer = RecurrentLayer(cell, 10, 12, bidirectional=True)
+    reference = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[cell](10, 12, bidirectional=True)
+    weights = {}
+    for half, suffix in ((layer.forwards, ""), (layer.backwards, "_reverse")):
+        weights |= {f"{name}{suffix}": p for name, p in half.layer.state_dict().items()}
+    reference.load_state_dict(weights)
+    lengths = torch.tensor([9, 20, 14])
+    inputs = torch.randn(20, 3, 10)
+    packed = torch.nn.utils.rnn.pack_padded_sequence(inputs, lengths, enforce_sorted=False)
+    expected, _ = torch.nn.utils.rnn.pad_packed_sequence(reference(packed)[0])
+    outputs = layer(inputs, reversal(lengths, 20))
+    for column, length in enumerate(lengths.tolist()):
+        torch.testing.assert_close(outputs[:length, column], expected[:length, column])
+
+
+def test_side_by_side_gives_the_gradients_of_one_after_the_other():
+    torch.manual_seed(0)
+    modules = torch.nn.Linear(4, 5), torch.nn.Linear(4, 5)
+    inputs = torch.randn(3, 4, requires_grad=True), torch.randn(3, 4, requires_grad=True)
+    wanted = [*inputs, *(p for module in modules for p in module.parameters())]
+
+    def gradients(outputs):
+        return torch.autograd.grad((outputs[0] * outputs[1].sin()).sum(), wanted)
+
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        parallel = gradients(side_by_side(modules, inputs))
+        torch.set_num_threads(1)
+        serial = gradients(side_by_side(modules, inputs))
+    finally:
+        torch.set_num_threads(threads)
+    for a, b in zip(parallel, serial, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_variational_dropout_drops_whole_channels_and_keeps_the_mean():
+    torch.manual_seed(0)
+    dropout = VariationalDropout(0.25)
+    x = torch.ones(7, 50, 40)
+    dropped = dropout(x)
+    assert torch.equal(dropped, dropped[:1].expand_as(dropped))
+    assert dropped.unique().tolist() == [0.0, pytest.approx(1 / 0.75)]
+    assert dropped.mean() == pytest.approx(1.0, abs=0.05)
+    assert dropout.eval()(x) is x
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 1), (2, 1), (3, 2), (80, 40), (81, 41)])
+def test_halved_is_what_the_convolution_leaves(before, after):
+    convolution = torch.nn.Conv1d(1, 1, kernel_size=3, stride=2, padding=1)
+    assert halved(before) == after == convolution(torch.zeros(1, 1, before)).shape[-1]
