@@ -27,7 +27,7 @@ def training_card(
     """
     last = history[-1]
     # Where things lay on the machine that trained is nobody's business.
-    places = {"output": True, "data": {"manifests", "cache"}}
+    places: dict[str, bool | set[str]] = {"output": True, "data": {"manifests", "cache"}}
     settings = yaml.safe_dump(recipe.model_dump(mode="json", exclude=places), sort_keys=False)
     return f"""# {recipe.name}
 

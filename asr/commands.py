@@ -118,16 +118,14 @@ def evaluate(options: argparse.Namespace) -> int:
         for result in results:
             evaluation.print_alignments(result, console)
     rows = [*results, evaluation.pool(results)] if options.pool else results
-    records = [evaluation.to_record(row) for row in rows]
-    machine = evaluation.describe_machine(transcriber)
-    title = f"{options.decoder} decoder, {machine['threads']} threads, {machine['device']}"
+    described = evaluation.describe_run(transcriber)
+    records = [evaluation.to_record(row) | described for row in rows]
+    title = f"{described['threads']} threads, {described['device']}"
     evaluation.print_table(records, title, console)
     if options.json:
         report = {
             "model": options.model,
-            "decoder": options.decoder,
-            "beam_size": options.beam_size if options.decoder == "beam" else None,
-            **machine,
+            **described,
             "sets": records,
         }
         write_text(options.json, json.dumps(report, indent=2) + "\n")

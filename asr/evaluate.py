@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -20,6 +21,8 @@ from asr.progress import track
 from asr.score import Score, alignment, score
 from asr.text import normalise
 from asr.transcribe import Transcriber
+
+_WIDTH = 100  # characters of a table that is not shown in a terminal
 
 
 @dataclass(frozen=True)
@@ -134,23 +137,27 @@ def to_record(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def describe_machine(transcriber: Transcriber) -> dict[str, Any]:
-    """Where the evaluation ran."""
-    return {"device": str(transcriber.device), "threads": torch.get_num_threads()}
+def describe_run(transcriber: Transcriber) -> dict[str, Any]:
+    """How and where an evaluation ran."""
+    return {
+        "decoder": transcriber.decoder_name,
+        "device": str(transcriber.device),
+        "threads": torch.get_num_threads(),
+    }
 
 
 def print_table(records: Sequence[dict[str, Any]], title: str, console: Console) -> None:
-    """The figures of :func:`to_record` as a table; a record may name its ``decoder``."""
-    table = Table(title=title, title_justify="left")
-    table.add_column("set")
-    for column in ("decoder", "utt.", "words", "WER %", "sub", "del", "ins", "CER %", "sent. err."):
-        table.add_column(column, justify="right")
-    table.add_column("x real time", justify="right")
+    """The figures of :func:`to_record`, each record with its ``decoder``, as a table."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in ("set", "decoder"):
+        table.add_column(column, no_wrap=True)
+    for column in ("utt.", "words", "WER %", "sub", "del", "ins", "CER %", "SER %", "x real time"):
+        table.add_column(column, justify="right", no_wrap=True)
     for record in records:
         wrong = record["sentence_errors"] / max(1, record["utterances"])
         table.add_row(
             record["name"] + ("*" if record.get("scored") == "phones" else ""),
-            record.get("decoder", ""),
+            record["decoder"],
             str(record["utterances"]),
             str(record["words"]),
             _percent(record["wer"]),
@@ -161,6 +168,8 @@ def print_table(records: Sequence[dict[str, Any]], title: str, console: Console)
         )
     if any(record.get("scored") == "phones" for record in records):
         table.caption = "* phones, not words"
+    if not console.is_terminal:  # a file or a pipe has no width that the table would have to fit
+        console = Console(file=console.file, width=_WIDTH)
     console.print(table)
 
 

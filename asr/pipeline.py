@@ -25,7 +25,7 @@ from asr.corpora.summary import print_summary
 from asr.data import manifest_path
 from asr.decode.config import DECODER, DecoderConfig, write_decoder_config
 from asr.device import choose_device
-from asr.evaluate import describe_machine, evaluate, print_table, read_data, to_record
+from asr.evaluate import describe_run, evaluate, print_table, read_data, to_record
 from asr.files import write_text
 from asr.manifest import read_manifest
 from asr.progress import console
@@ -137,15 +137,14 @@ def _evaluate(
     records = []
     for name in recipe.data.test:
         (test_set,) = read_data(manifest_path(recipe.data, name))
-        ways: Record = {"greedy": {"decoder": "greedy"}, "beam": {"decoder": "beam", "lm": "none"}}
+        ways: list[Record] = [{"decoder": "greedy"}, {"decoder": "beam", "lm": "none"}]
         if name in configs:
-            ways["beam + LM"] = {"decoder": "beam", "config": configs[name]}
-        for decoder, settings in ways.items():
+            ways.append({"decoder": "beam", "config": configs[name]})
+        for settings in ways:
             transcriber = asr.load(model, device=recipe.train.device, **settings)
             evaluation = evaluate(transcriber, test_set)
             _report(f"not scored: {failure}" for failure in evaluation.failures)
-            machine = describe_machine(transcriber)
-            records.append({**to_record(evaluation), "decoder": decoder, **machine})
+            records.append(to_record(evaluation) | describe_run(transcriber))
     write_text(results, json.dumps({"made_from": origin, "sets": records}, indent=2) + "\n")
     return records
 

@@ -29,6 +29,10 @@ class Recogniser:
         self._decoder = decoder
 
     @property
+    def decoder_name(self) -> str:
+        return self._decoder.name
+
+    @property
     def writes_words(self) -> bool:
         """False if its hypotheses are phones."""
         return self._decoder.writes_words

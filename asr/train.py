@@ -62,8 +62,9 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
     """Trains what ``recipe`` says and returns the folder of the model.
 
     Args:
-        resume: go on from the state that the run left behind, if it left one. A run resumed on
-            the CPU ends with the same weights, to the bit, as one that was never stopped.
+        resume: go on from the state that the run left behind, if it left one; a finished run is
+            left as it is. A run resumed on the CPU ends with the same weights, to the bit, as one
+            that was never stopped.
 
     Raises:
         AsrError: the data or the recipe won't do, or the training diverged.
@@ -75,6 +76,8 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
     if state_path.exists() and not resume:
         raise AsrError(f"{folder} holds a run already; go on with --resume or set another output")
     record = read_state(state_path, recipe) if state_path.exists() else None
+    if record and record["progress"]["epoch"] >= config.epochs:
+        return folder / MODEL
 
     device = choose_device(config.device)
     precision = record["precision"] if record else choose_precision(config.precision, device)

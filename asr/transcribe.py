@@ -62,6 +62,11 @@ class Transcriber:
         return self._recogniser.device
 
     @property
+    def decoder_name(self) -> str:
+        """What it searches with: greedy, beam, or beam + LM."""
+        return self._recogniser.decoder_name
+
+    @property
     def writes_words(self) -> bool:
         """False if it writes phones, because its decoder has no lexicon to make words of them."""
         return self._recogniser.writes_words

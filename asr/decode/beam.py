@@ -68,6 +68,7 @@ class BeamDecoder:
     ) -> None:
         self.options = options or BeamOptions()
         self.tokenizer = tokenizer
+        self.name = "beam + LM" if lm else "beam"
         self.writes_words = lexicon is not None or not isinstance(tokenizer, PhoneTokenizer)
         self._threads = threads
         boundaries = Boundaries.of(tokenizer)

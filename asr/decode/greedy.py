@@ -15,6 +15,8 @@ class GreedyDecoder:
     The score is the log-probability of that one path.
     """
 
+    name = "greedy"
+
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
         self.writes_words = not isinstance(tokenizer, PhoneTokenizer)

@@ -34,6 +34,7 @@ class Hypothesis:
 class Decoder(Protocol):
     """The seam between model and text."""
 
+    name: str  # for tables
     writes_words: bool  # False if its text is phones, for want of a lexicon
 
     def decode(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
