@@ -130,7 +130,7 @@ def _evaluate(
 ) -> list[Record]:
     results = recipe.folder / RESULTS
     report = _read(results)
-    if report and report["made_from"] == origin:
+    if report and report.get("made_from") == origin:
         done: list[Record] = report["sets"]
         return done
     console.rule("evaluate")
@@ -159,10 +159,11 @@ def _is_prepared(manifest: Path, root: Path) -> bool:
 
 def _read(path: Path) -> Record | None:
     """The JSON object that an earlier run left, if it did."""
-    if not path.exists():
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):  # what can't be read is made again
         return None
-    record: Record = json.loads(path.read_text(encoding="utf-8"))
-    return record
+    return record if isinstance(record, dict) else None
 
 
 def _digest(path: Path) -> str:

@@ -60,6 +60,11 @@ def test_one_command_from_a_corpus_to_error_rates(corpus, capsys):
     run(recipe, corpus)
     assert json.loads(results.read_text())["made_from"] == report["made_from"]
 
+    # So are results that are damaged.
+    results.write_text("{")
+    run(recipe, corpus)
+    assert json.loads(results.read_text())["made_from"] == report["made_from"]
+
 
 def test_with_text_comes_a_language_model_and_a_tuned_search(corpus, librivox, capsys):
     recipe = load_recipe("tiny.yaml")
