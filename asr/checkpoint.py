@@ -23,6 +23,7 @@ from asr.tokenizer import Tokenizer, load_tokenizer
 WEIGHTS = "model.safetensors"
 CONFIG = "config.yaml"
 TOKENIZER = "tokenizer.json"
+INTERMEDIATE_TOKENIZER = "intermediate_tokenizer.json"  # where it is another one
 CARD = "README.md"
 
 BUNDLED = Path(__file__).parent / "models"
@@ -35,14 +36,18 @@ class Checkpoint:
 
     model: AcousticModel
     tokenizer: Tokenizer
+    intermediate_tokenizer: Tokenizer  # the same, if the intermediate head has the same units
 
 
-def save_model(folder: str | Path, model: AcousticModel, tokenizer: Tokenizer, card: str) -> None:
+def save_model(folder: str | Path, checkpoint: Checkpoint, card: str) -> None:
     """Writes a model folder; every file is replaced whole, the weights last."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    model = checkpoint.model
     write_text(folder / CONFIG, to_yaml(model.config))
-    tokenizer.save(folder / TOKENIZER)
+    checkpoint.tokenizer.save(folder / TOKENIZER)
+    if checkpoint.intermediate_tokenizer is not checkpoint.tokenizer:
+        checkpoint.intermediate_tokenizer.save(folder / INTERMEDIATE_TOKENIZER)
     write_text(folder / CARD, card)
     halves = {name: _half(tensor) for name, tensor in model.state_dict().items()}
     with atomic(folder / WEIGHTS) as temporary:
@@ -61,7 +66,9 @@ def load_model(name: str | Path | None = None) -> Checkpoint:
     folder = find_model(name)
     config = validate(ModelConfig, read_yaml(folder / CONFIG), f"the config of the model {folder}")
     tokenizer = load_tokenizer(folder / TOKENIZER)
-    model = AcousticModel(config, len(tokenizer))
+    other = folder / INTERMEDIATE_TOKENIZER
+    intermediate = load_tokenizer(other) if other.exists() else tokenizer
+    model = AcousticModel(config, len(tokenizer), len(intermediate))
     weights = read_weights(folder)
     try:
         model.load_state_dict(weights)
@@ -69,7 +76,7 @@ def load_model(name: str | Path | None = None) -> Checkpoint:
         raise AsrError(
             f"the weights in {folder / WEIGHTS} do not fit the config and tokenizer beside them"
         ) from error
-    return Checkpoint(model.eval(), tokenizer)
+    return Checkpoint(model.eval(), tokenizer, intermediate)
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:

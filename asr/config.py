@@ -20,6 +20,7 @@ Positive = Annotated[int, Field(gt=0)]
 Natural = Annotated[int, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0)]
+UnitKind = Literal["characters", "bpe", "phones"]
 
 
 class Section(BaseModel):
@@ -45,7 +46,8 @@ class DataConfig(Section):
 class UnitsConfig(Section):
     """What the model emits."""
 
-    kind: Literal["characters", "bpe", "phones"] = "characters"
+    kind: UnitKind = "characters"
+    intermediate: UnitKind | None = None  # of the intermediate head; the same by default
     size: Positive = 128  # of bpe
 
 
@@ -78,8 +80,7 @@ class ModelConfig(Section):
     # Frames of log-probabilities for each frame of the front-end: the recurrent layers can run at a
     # lower rate than CTC needs for units as short as characters.
     emissions: Positive = 1
-    # A second CTC head on a lower layer, counted from 1, that only training sees (Lee and
-    # Watanabe, arXiv 2102.03216); 0 for none.
+    # A second CTC head on a layer counted from 1 (Lee and Watanabe, arXiv 2102.03216); 0 for none.
     intermediate_layer: Natural = 0
 
 
@@ -87,6 +88,9 @@ class AugmentConfig(Section):
     """What training hears differently every epoch."""
 
     speeds: tuple[Annotated[float, Field(ge=0.5, le=2)], ...] = Field((0.9, 1.0, 1.1), min_length=1)
+    # The voice's frequencies are stretched by up to this part, up or down, as if the vocal tract
+    # were shorter or longer (Jaitly and Hinton 2013).
+    vocal_tract: Annotated[float, Field(ge=0, le=0.3)] = 0.0
     # SpecAugment (Park et al. 2019): masked frames and mel bins take the utterance's mean.
     frequency_masks: Natural = 2
     frequency_width: Natural = 27  # mel bins at most
@@ -98,12 +102,15 @@ class TrainConfig(Section):
     """How the weights are found."""
 
     epochs: Positive = 40
-    batch_seconds: Seconds = 160.0  # audio in a batch, padding included
+    batch_seconds: Seconds = 160.0  # audio in a batch, padding and second views included
     peak_rate: Annotated[float, Field(gt=0)] = 2e-3
     warm_up: Fraction = 0.1  # the part of training in which the rate rises; then half a cosine
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
     intermediate_weight: Fraction = 0.3  # of the intermediate head's loss, if there is one
+    # CR-CTC (Yao et al., arXiv 2410.05101): above 0, every utterance stands twice in its batch,
+    # masked in two ways, and what the two are heard as is drawn together with this weight.
+    consistency_weight: Annotated[float, Field(ge=0)] = 0.0
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.998  # of the averaged weights, per step
     short_first: bool = True  # the first epoch goes from short utterances to long ones
     max_bad_steps: Positive = 20  # this many non-finite steps in a row stop the run

@@ -28,13 +28,31 @@ from asr.tokenizer import Tokenizer, UnrepresentableText
 
 
 @dataclass(frozen=True)
+class Targets:
+    """What is to be recognised in the utterances of a batch."""
+
+    units: Tensor  # of all utterances, one after another
+    lengths: Tensor  # units of each utterance, (batch,)
+
+    @classmethod
+    def of(cls, sequences: Sequence[Sequence[int]]) -> Targets:
+        units = torch.tensor([unit for sequence in sequences for unit in sequence])
+        return cls(units, torch.tensor([len(sequence) for sequence in sequences]))
+
+    def to(self, device: torch.device) -> Targets:
+        return Targets(
+            self.units.to(device, non_blocking=True), self.lengths.to(device, non_blocking=True)
+        )
+
+
+@dataclass(frozen=True)
 class Batch:
-    """Utterances padded to the longest of them."""
+    """Utterances padded to the longest of them; with two views, all once and then all again."""
 
     features: Tensor  # (batch, frames, bins)
     lengths: Tensor  # frames of each utterance, (batch,)
-    targets: Tensor  # units of all utterances, one after another
-    target_lengths: Tensor  # (batch,)
+    targets: Targets
+    intermediate: Targets  # of the intermediate head, if there is one
     seconds: float  # of audio, padding not counted
 
     def to(self, device: torch.device) -> Batch:
@@ -42,8 +60,8 @@ class Batch:
             self,
             features=self.features.to(device, non_blocking=True),
             lengths=self.lengths.to(device, non_blocking=True),
-            targets=self.targets.to(device, non_blocking=True),
-            target_lengths=self.target_lengths.to(device, non_blocking=True),
+            targets=self.targets.to(device),
+            intermediate=self.intermediate.to(device),
         )
 
 
@@ -53,6 +71,7 @@ class Draw:
 
     index: int
     speed: float
+    warp: float
     seed: int
 
 
@@ -62,18 +81,24 @@ class TrainingSet(Dataset[Batch]):
 
     cache: AudioCache
     targets: Sequence[Sequence[int]]
+    intermediate: Sequence[Sequence[int]]  # targets of the intermediate head
     augment: AugmentConfig
     mel_bins: int
+    views: int = 1  # of every utterance in its batch, each masked in its own way
 
     def __getitem__(self, draws: Sequence[Draw]) -> Batch:
-        features = [self._features(draw) for draw in draws]
-        targets = [torch.tensor(self.targets[draw.index]) for draw in draws]
+        heard = [self._features(draw) for draw in draws]
+        features = [
+            self._masked(f, draw.seed + view)
+            for view in range(self.views)
+            for f, draw in zip(heard, draws, strict=True)
+        ]
         return Batch(
             features=pad_sequence(features, batch_first=True),
             lengths=torch.tensor([len(f) for f in features]),
-            targets=torch.cat(targets),
-            target_lengths=torch.tensor([len(t) for t in targets]),
-            seconds=sum(self.seconds(draw) for draw in draws),
+            targets=Targets.of([self.targets[d.index] for d in draws] * self.views),
+            intermediate=Targets.of([self.intermediate[d.index] for d in draws] * self.views),
+            seconds=self.views * sum(self.seconds(draw) for draw in draws),
         )
 
     def seconds(self, draw: Draw) -> float:
@@ -81,9 +106,12 @@ class TrainingSet(Dataset[Batch]):
 
     def _features(self, draw: Draw) -> Tensor:
         samples = augment.change_speed(torch.from_numpy(self.cache[draw.index]), draw.speed)
+        return extract(samples, self.mel_bins, draw.warp)
+
+    def _masked(self, features: Tensor, seed: int) -> Tensor:
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(draw.seed)
-            return augment.mask(extract(samples, self.mel_bins), self.augment)
+            torch.manual_seed(seed)
+            return augment.mask(features, self.augment)
 
 
 def manifest_path(config: DataConfig, name: str) -> Path:
@@ -99,14 +127,17 @@ def read_manifests(config: DataConfig, names: Sequence[str]) -> list[Utterance]:
 def load_training_set(
     config: DataConfig,
     augment: AugmentConfig,
-    tokenizer: Tokenizer,
+    tokenizers: tuple[Tokenizer, Tokenizer],
     mel_bins: int,
     output_length: Callable[[int], int],
+    views: int = 1,
 ) -> tuple[TrainingSet, list[str]]:
     """Reads the training manifests and leaves out what can't be trained on.
 
     Args:
+        tokenizers: of the main head, and of the intermediate one.
         output_length: frames of features to frames of log-probabilities.
+        views: of every utterance in its batch.
 
     Returns:
         The set, and one sentence for each utterance left out.
@@ -119,15 +150,16 @@ def load_training_set(
     cache, utterances, problems = open_cache(config.cache, name, utterances)
     fastest = max(augment.speeds)
     kept: list[int] = []
-    targets: list[list[int]] = []
+    targets: list[list[list[int]]] = []  # of both heads
     for index, utterance in enumerate(utterances):
         try:
-            target = tokenizer.encode(utterance.text)
+            both = [tokenizer.encode(utterance.text) for tokenizer in tokenizers]
         except UnrepresentableText as error:
             problems.append(f"{utterance.utterance_id}: {error}")
             continue
         seconds = cache.samples(index) / SAMPLE_RATE
         frames = output_length(feature_frames(int(cache.samples(index) / fastest)))
+        target = max(both, key=frames_needed)
         if not target:
             problems.append(f"{utterance.utterance_id}: the transcript is empty")
         elif seconds > config.max_seconds:
@@ -139,10 +171,11 @@ def load_training_set(
             )
         else:
             kept.append(index)
-            targets.append(target)
+            targets.append(both)
     if not kept:
         raise AsrError(f"no utterance of {name} can be trained on; first problem: {problems[0]}")
-    return TrainingSet(cache.select(kept), targets, augment, mel_bins), problems
+    main, intermediate = zip(*targets, strict=True)
+    return TrainingSet(cache.select(kept), main, intermediate, augment, mel_bins, views), problems
 
 
 def feature_frames(samples: int) -> int:
@@ -168,15 +201,17 @@ def plan_epoch(
     random = np.random.default_rng((seed, epoch))
     count = len(training.targets)
     speeds = random.choice(training.augment.speeds, count)
-    seeds = random.integers(2**63, size=count)
-    draws = [Draw(i, float(speeds[i]), int(seeds[i])) for i in range(count)]
+    seeds = random.integers(2**62, size=count)
+    widest = round(training.augment.vocal_tract * 100)  # in steps that the filters are kept for
+    warps = 1.0 + random.integers(-widest, widest, size=count, endpoint=True) / 100
+    draws = [Draw(i, float(speeds[i]), float(warps[i]), int(seeds[i])) for i in range(count)]
     stretched = np.array([training.seconds(d) for d in draws]) * random.uniform(0.95, 1.05, count)
     batches: list[list[Draw]] = [[]]
     longest = 0.0
     for index in np.argsort(stretched, kind="stable"):
         draw = draws[index]
         longest = max(longest, training.seconds(draw))
-        if batches[-1] and longest * (len(batches[-1]) + 1) > batch_seconds:
+        if batches[-1] and longest * (len(batches[-1]) + 1) * training.views > batch_seconds:
             batches.append([])
             longest = training.seconds(draw)
         batches[-1].append(draw)

@@ -20,10 +20,11 @@ HOP = 160  # samples, 10 ms
 FRAMES_PER_SECOND = SAMPLE_RATE / HOP
 
 _FLOOR = 1e-6  # added to the power: keeps the logarithm of digital silence finite
+_SPEECH_TOP = 4800.0  # Hz; no formant that matters lies above
 _SCALE = 3.0  # the spread of log-mel values of read speech, so that features come out near 1
 
 
-def log_mel(samples: Tensor, bins: int = 80) -> Tensor:
+def log_mel(samples: Tensor, bins: int = 80, warp: float = 1.0) -> Tensor:
     """The natural logarithm of the mel power spectrum.
 
     Hann window of 25 ms every 10 ms, centred on multiples of the hop with zeros beyond the ends;
@@ -32,6 +33,7 @@ def log_mel(samples: Tensor, bins: int = 80) -> Tensor:
     Args:
         samples: 16 kHz signal, shape (samples,).
         bins: how many mel filters.
+        warp: how much shorter than the speaker's the vocal tract is to seem.
 
     Returns:
         shape (frames, bins) with frames = 1 + samples // 160.
@@ -40,7 +42,7 @@ def log_mel(samples: Tensor, bins: int = 80) -> Tensor:
         samples, WINDOW, HOP, window=_window(), pad_mode="constant", return_complex=True
     )
     power = torch.view_as_real(spectrum).square().sum(-1)  # (201, frames)
-    return torch.log(power.T @ _filters(bins) + _FLOOR)
+    return torch.log(power.T @ _filters(bins, warp) + _FLOOR)
 
 
 def normalise(features: Tensor) -> Tensor:
@@ -48,9 +50,9 @@ def normalise(features: Tensor) -> Tensor:
     return (features - features.mean(dim=0)) / _SCALE
 
 
-def extract(samples: Tensor, bins: int = 80) -> Tensor:
+def extract(samples: Tensor, bins: int = 80, warp: float = 1.0) -> Tensor:
     """Normalised log-mel features of one utterance, shape (frames, bins)."""
-    return normalise(log_mel(samples, bins))
+    return normalise(log_mel(samples, bins, warp))
 
 
 @functools.cache
@@ -59,20 +61,32 @@ def _window() -> Tensor:
 
 
 @functools.cache
-def _filters(bins: int) -> Tensor:
-    """Triangular mel filters, shape (201, bins).
+def _filters(bins: int, warp: float) -> Tensor:
+    """Triangular mel filters, shape (201, bins), at frequencies divided by ``warp``.
 
     Built in float64: torchaudio builds the same ones in float32, and the rounding moves a quiet
     bin beside a loud one by up to 3e-4.
     """
     top = _hertz_to_mel(torch.tensor(SAMPLE_RATE / 2, dtype=torch.float64))
     edges = _mel_to_hertz(torch.linspace(0.0, float(top), bins + 2, dtype=torch.float64))
+    edges = _warp(edges, 1.0 / warp)
     lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
     hertz = torch.linspace(0.0, SAMPLE_RATE / 2, WINDOW // 2 + 1, dtype=torch.float64)[:, None]
     rising = (hertz - lower) / (centre - lower)
     falling = (upper - hertz) / (upper - centre)
     triangles = torch.minimum(rising, falling).clamp(min=0.0)
     return (triangles * 2.0 / (upper - lower)).float()
+
+
+def _warp(hertz: Tensor, factor: float) -> Tensor:
+    """Stretches frequencies by ``factor`` in the range of speech and leaves both ends in place.
+
+    Above the knee a second line leads to the end of the band (Jaitly and Hinton 2013, section 3).
+    """
+    knee = _SPEECH_TOP * min(factor, 1.0) / factor
+    top = SAMPLE_RATE / 2
+    slope = (top - factor * knee) / (top - knee)
+    return torch.where(hertz <= knee, factor * hertz, top - slope * (top - hertz))
 
 
 # Slaney's mel scale (Auditory Toolbox, 1998): linear up to 1 kHz, logarithmic above.

@@ -27,7 +27,7 @@ class Emissions:
 
     log_probs: Tensor  # float32, (batch, frames, units)
     lengths: Tensor  # frames of each utterance, (batch,)
-    intermediate: Tensor | None = None  # the same from the intermediate head, in training
+    intermediate: Tensor | None = None  # log-probabilities of the intermediate head
 
 
 class FrontEnd(nn.Module):
@@ -117,14 +117,18 @@ class Head(nn.Module):
 class AcousticModel(nn.Module):
     """Front-end, encoder and CTC head; another head stands beside the first, on its own layer."""
 
-    def __init__(self, config: ModelConfig, units: int) -> None:
+    def __init__(
+        self, config: ModelConfig, units: int, intermediate_units: int | None = None
+    ) -> None:
         super().__init__()
         self.config = config
         self.front_end = FrontEnd(config.front_end, config.mel_bins, config.encoder.hidden)
         self.encoder = Encoder(config.encoder)
         self.head = self._make_head(config.encoder.layers, units)
         self.intermediate_head = (
-            self._make_head(config.intermediate_layer, units) if config.intermediate_layer else None
+            self._make_head(config.intermediate_layer, intermediate_units or units)
+            if config.intermediate_layer
+            else None
         )
 
     def _make_head(self, layer: int, units: int) -> Head:
@@ -143,7 +147,7 @@ class AcousticModel(nn.Module):
         emitted = x.shape[1] * self.config.emissions
         log_probs = self.head(layers[-1])[:, :emitted]
         intermediate = None
-        if self.training and self.intermediate_head is not None:
+        if self.intermediate_head is not None:
             middle = layers[self.config.intermediate_layer - 1]
             intermediate = self.intermediate_head(middle)[:, :emitted]
         return Emissions(log_probs, lengths * self.config.emissions, intermediate)

@@ -21,14 +21,13 @@ from rich.progress import Progress as ProgressBar
 from rich.progress import TextColumn
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
-from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from asr import card
 from asr.audio import Samples
 from asr.cache import open_cache
 from asr.checkpoint import Checkpoint, find_model, read_weights, save_model
-from asr.config import Recipe, TrainConfig
+from asr.config import Recipe, TrainConfig, UnitKind
 from asr.data import (
     Batch,
     load_batches,
@@ -40,13 +39,14 @@ from asr.data import (
 from asr.decode import GreedyDecoder
 from asr.device import autocast, choose_device, choose_precision
 from asr.errors import AsrError
+from asr.loss import training_loss
 from asr.manifest import Utterance
-from asr.model import AcousticModel, Emissions
+from asr.model import AcousticModel
 from asr.progress import bar, console
 from asr.recognise import Recogniser
 from asr.score import Score, score
 from asr.state import Progress, TrainingState, read_state
-from asr.tokenizer import BLANK, BpeTokenizer, CharacterTokenizer, PhoneTokenizer, Tokenizer
+from asr.tokenizer import BpeTokenizer, CharacterTokenizer, PhoneTokenizer, Tokenizer
 
 STATE = "state.pt"
 MODEL = "model"
@@ -82,13 +82,17 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
     device = choose_device(config.device)
     precision = record["precision"] if record else choose_precision(config.precision, device)
     torch.manual_seed(recipe.seed)
-    tokenizer = _make_tokenizer(recipe)
-    model = AcousticModel(recipe.model, len(tokenizer)).to(device)
+    tokenizer = _make_tokenizer(recipe, recipe.units.kind)
+    intermediate = tokenizer
+    if recipe.units.intermediate not in (None, recipe.units.kind):
+        intermediate = _make_tokenizer(recipe, recipe.units.intermediate)
+    model = AcousticModel(recipe.model, len(tokenizer), len(intermediate)).to(device)
     if recipe.init_from and not record:
         _initialise(model, recipe.init_from)
     averaging = get_ema_multi_avg_fn(config.average_decay)  # type: ignore[no-untyped-call]
     averaged = AveragedModel(model, multi_avg_fn=averaging)
     average = cast(AcousticModel, averaged.module)
+    checkpoint = Checkpoint(average.eval(), tokenizer, intermediate)
     state = TrainingState(
         recipe,
         precision,
@@ -103,7 +107,12 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
     progress = state.progress
 
     training, problems = load_training_set(
-        recipe.data, recipe.augment, tokenizer, recipe.model.mel_bins, model.output_length
+        recipe.data,
+        recipe.augment,
+        (tokenizer, intermediate),
+        recipe.model.mel_bins,
+        model.output_length,
+        views=2 if config.consistency_weight else 1,
     )
     _report(problems)
     dev_utterances, dev_signals = _load_dev(recipe)
@@ -159,7 +168,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
                     curves.close()
                     raise Interrupted(f"stopped; go on with --resume (state in {state_path})")
 
-            result = _score_dev(average, tokenizer, device, dev_utterances, dev_signals)
+            result = _score_dev(checkpoint, device, dev_utterances, dev_signals)
             entry = {
                 "epoch": progress.epoch + 1,
                 "loss": progress.loss / max(1, progress.units),
@@ -175,7 +184,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             if result.wer <= progress.best_wer:
                 progress.best_wer = result.wer
                 text = card.training_card(recipe, hours, parameters, progress.history)
-                save_model(folder / MODEL, average, tokenizer, text)
+                save_model(folder / MODEL, checkpoint, text)
             progress.epoch += 1
             progress.start_epoch()
             state.save(state_path)
@@ -195,34 +204,6 @@ def learning_rate(config: TrainConfig, done: float) -> float:
     return config.peak_rate * 0.5 * (1.0 + math.cos(math.pi * fallen))
 
 
-def ctc_loss(log_probs: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
-    """The CTC loss (Graves et al. 2006) per unit of the targets, in float32.
-
-    Args:
-        log_probs: shape (batch, frames, units).
-        lengths: frames of each utterance, shape (batch,).
-    """
-    total = functional.ctc_loss(
-        log_probs.transpose(0, 1),
-        batch.targets,
-        lengths,
-        batch.target_lengths,
-        blank=BLANK,
-        reduction="sum",
-        zero_infinity=True,
-    )
-    return total / batch.target_lengths.sum()
-
-
-def _loss(emissions: Emissions, batch: Batch, intermediate_weight: float) -> tuple[Tensor, Tensor]:
-    """What is minimised, and the part of it that belongs to the main head."""
-    main = ctc_loss(emissions.log_probs, emissions.lengths, batch)
-    if emissions.intermediate is None:
-        return main, main
-    middle = ctc_loss(emissions.intermediate, emissions.lengths, batch)
-    return torch.lerp(main, middle, intermediate_weight), main
-
-
 def _step(state: TrainingState, batch: Batch, rate: float, device: torch.device) -> float:
     """One update of the weights; returns the loss of the main head.
 
@@ -233,7 +214,7 @@ def _step(state: TrainingState, batch: Batch, rate: float, device: torch.device)
         group["lr"] = rate
     with autocast(state.precision, device):
         emissions = state.model(batch.features, batch.lengths)
-    loss, main = _loss(emissions, batch, config.intermediate_weight)
+    loss, main = training_loss(emissions, batch, config)
     state.optimizer.zero_grad(set_to_none=True)
     state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
     state.scaler.unscale_(state.optimizer)
@@ -242,7 +223,7 @@ def _step(state: TrainingState, batch: Batch, rate: float, device: torch.device)
     if finite:
         state.scaler.step(state.optimizer)
         state.averaged.update_parameters(state.model)
-        units = int(batch.target_lengths.sum())
+        units = int(batch.targets.lengths.sum())
         progress.loss += float(main.detach()) * units
         progress.units += units
         progress.bad_in_a_row = 0
@@ -258,10 +239,10 @@ def _step(state: TrainingState, batch: Batch, rate: float, device: torch.device)
     return float(main.detach())
 
 
-def _make_tokenizer(recipe: Recipe) -> Tokenizer:
-    if recipe.units.kind == "characters":
+def _make_tokenizer(recipe: Recipe, kind: UnitKind) -> Tokenizer:
+    if kind == "characters":
         return CharacterTokenizer()
-    if recipe.units.kind == "phones":
+    if kind == "phones":
         return PhoneTokenizer()
     texts = (utterance.text for utterance in read_manifests(recipe.data, recipe.data.train))
     return BpeTokenizer.train(texts, recipe.units.size)
@@ -306,14 +287,14 @@ def _load_dev(recipe: Recipe) -> tuple[list[Utterance], list[Samples]]:
 
 
 def _score_dev(
-    model: AcousticModel,
-    tokenizer: Tokenizer,
+    checkpoint: Checkpoint,
     device: torch.device,
     utterances: list[Utterance],
     signals: list[Samples],
 ) -> Score:
-    """Greedy error rates of ``model`` on the dev set: of words, or of phones if it emits those."""
-    recogniser = Recogniser(Checkpoint(model.eval(), tokenizer), GreedyDecoder(tokenizer), device)
+    """Greedy error rates on the dev set: of words, or of phones if the main head emits those."""
+    tokenizer = checkpoint.tokenizer
+    recogniser = Recogniser(checkpoint, GreedyDecoder(tokenizer), device)
     order = sorted(range(len(signals)), key=lambda i: len(signals[i]))
     hypotheses = [""] * len(signals)
     for start in range(0, len(order), 16):
