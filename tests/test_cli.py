@@ -10,8 +10,9 @@ import pytest
 import soundfile
 
 import asr
-from asr import cli, commands
+from asr import cli
 from asr.audio import SAMPLE_RATE
+from asr.commands import options, transcribe
 from asr.decode import DECODERS
 from asr.evaluate import read_data
 from asr.manifest import write_manifest
@@ -71,8 +72,8 @@ def test_help_comes_at_once_and_every_command_has_an_example():
 
 
 def test_names_repeated_for_speed_are_the_real_ones():
-    assert tuple(WRITERS) == commands.FORMATS
-    assert DECODERS == commands.DECODERS
+    assert tuple(WRITERS) == transcribe.FORMATS
+    assert DECODERS == options.DECODERS
 
 
 def test_good_files_are_transcribed_and_bad_ones_reported(odd_files, tmp_path):

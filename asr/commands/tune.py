@@ -1,0 +1,53 @@
+"""asr tune: weights and widths of a beam search."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from asr.commands.options import Groups, complain, positive
+
+
+def add(groups: Groups) -> None:
+    """Its options."""
+    tune = groups.add_parser(
+        "tune",
+        help="find the weights and widths of a beam search",
+        description="Search language model weight, word bonus and beam widths on development "
+        "data, and write the best as a decoder config, for transcribe and evaluate to take.",
+        epilog="Example: asr tune runs/mini_librispeech/model data/manifests/dev-other.jsonl "
+        "--lm books.lm -o decoder.yaml",
+    )
+    tune.add_argument("model", metavar="MODEL", help="a model's folder or a bundled model's name")
+    tune.add_argument("data", nargs="+", type=Path, metavar="DATA", help="as for evaluate")
+    tune.add_argument("--lm", metavar="LM", help="a language model")
+    tune.add_argument("--lexicon", metavar="FILE", help="how words are made of units")
+    tune.add_argument("-o", "--output", type=Path, required=True, help="for the decoder config")
+    tune.add_argument("--batch-size", type=positive, default=8, metavar="N", help="files at a time")
+    tune.add_argument("--device", default="auto", help="cpu, cuda or auto")
+    tune.set_defaults(run=_tune)
+
+
+def _tune(options: argparse.Namespace) -> int:
+    """The decoder config that scores best on development data."""
+    from asr.checkpoint import load_model
+    from asr.decode.config import DecoderConfig, write_decoder_config
+    from asr.device import choose_device
+    from asr.evaluate import read_data
+    from asr.tune import report, tune_decoder
+
+    sets = [data for path in options.data for data in read_data(path)]
+    utterances = [utterance for data in sets for utterance in data.utterances]
+    config, trial, failures = tune_decoder(
+        load_model(options.model),
+        utterances,
+        DecoderConfig(lm=options.lm, lexicon=options.lexicon),
+        choose_device(options.device),
+        options.batch_size,
+    )
+    for failure in failures:
+        complain(f"not tuned on: {failure}")
+    write_decoder_config(options.output, config)
+    report(trial)
+    print(f"the decoder config is in {options.output}")
+    return 1 if failures else 0
