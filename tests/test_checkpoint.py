@@ -3,11 +3,11 @@ import stat
 import pytest
 import torch
 
-from asr.checkpoint import BUNDLED, WEIGHTS, find_model, load_model, save_model
+from asr.checkpoint import BUNDLED, WEIGHTS, Checkpoint, find_model, load_model, save_model
 from asr.config import EncoderConfig, ModelConfig
 from asr.errors import AsrError
 from asr.model import AcousticModel
-from asr.tokenizer import CharacterTokenizer
+from asr.tokenizer import CharacterTokenizer, PhoneTokenizer
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def saved(tmp_path):
     tokenizer = CharacterTokenizer()
     config = ModelConfig(encoder=EncoderConfig(layers=1, hidden=16))
     model = AcousticModel(config, len(tokenizer))
-    save_model(tmp_path / "model", model, tokenizer, "# A card\n")
+    save_model(tmp_path / "model", Checkpoint(model, tokenizer, tokenizer), "# A card\n")
     return model, tmp_path / "model"
 
 
@@ -28,6 +28,19 @@ def test_a_saved_model_comes_back_to_half_precision(saved):
     for name, tensor in checkpoint.model.state_dict().items():
         assert torch.equal(tensor, model.state_dict()[name].half().float())
     assert (folder / "README.md").read_text() == "# A card\n"
+
+
+def test_the_units_of_an_intermediate_head_are_kept(tmp_path):
+    config = ModelConfig(encoder=EncoderConfig(layers=2, hidden=16), intermediate_layer=1)
+    characters, phones = CharacterTokenizer(), PhoneTokenizer()
+    model = AcousticModel(config, len(characters), len(phones))
+    save_model(tmp_path, Checkpoint(model, characters, phones), "# A card\n")
+    checkpoint = load_model(tmp_path)
+    assert checkpoint.tokenizer.units == characters.units
+    assert checkpoint.intermediate_tokenizer.units == phones.units
+    emissions = checkpoint.model(torch.randn(1, 50, 80), torch.tensor([50]))
+    assert emissions.log_probs.shape[-1] == len(characters)
+    assert emissions.intermediate.shape[-1] == len(phones)
 
 
 def test_others_may_read_a_saved_model(saved):

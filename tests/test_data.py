@@ -28,7 +28,7 @@ def training(tmp_path_factory, librivox):
     utterances = librivox * 8
     cache, _, _ = open_cache(tmp_path_factory.mktemp("cache"), "clips", utterances)
     targets = [TOKENIZER.encode(u.text) for u in utterances]
-    return TrainingSet(cache, targets, AugmentConfig(), 80)
+    return TrainingSet(cache, targets, targets, AugmentConfig(), 80)
 
 
 def test_each_epoch_holds_every_utterance_once_within_the_batch_size(training):
@@ -65,7 +65,7 @@ def test_a_batch_depends_on_nothing_but_its_draws(training):
     elsewhere = list(load_batches(training, plan[:2], workers=1, pinned=False))
     for a, b in zip(here, elsewhere, strict=True):
         assert torch.equal(a.features, b.features)
-        assert torch.equal(a.targets, b.targets)
+        assert torch.equal(a.targets.units, b.targets.units)
 
 
 def test_without_augmentation_a_batch_holds_the_plain_features(training):
@@ -75,13 +75,12 @@ def test_without_augmentation_a_batch_holds_the_plain_features(training):
     )
     (batch,) = load_batches(plain, plan_epoch(plain, 1, 0, 1000.0, True), 0, False)
     draws = plan_epoch(plain, 1, 0, 1000.0, True)[0]
-    starts = batch.target_lengths.cumsum(0) - batch.target_lengths
+    targets = batch.targets.units.split(batch.targets.lengths.tolist())
     for row, draw in enumerate(draws):
         features = extract(torch.from_numpy(plain.cache[draw.index]))
         assert int(batch.lengths[row]) == len(features)
         assert torch.equal(batch.features[row, : len(features)], features)
-        target = batch.targets[starts[row] : starts[row] + batch.target_lengths[row]]
-        assert target.tolist() == plain.targets[draw.index]
+        assert targets[row].tolist() == plain.targets[draw.index]
 
 
 def test_masks_and_speeds_change_what_is_heard(training):
@@ -93,6 +92,36 @@ def test_masks_and_speeds_change_what_is_heard(training):
     assert int(batch.lengths[0]) == pytest.approx(feature_frames(int(samples / 0.9)), abs=1)
     masked = (batch.features[0] == 0.0).float().mean()
     assert 0.02 < masked < 0.9
+
+
+def test_two_views_of_an_utterance_differ_in_their_masks_alone(training):
+    twice = replace(training, views=2)
+    plan = plan_epoch(twice, 1, 0, 30.0, True)
+    for draws in plan:
+        assert 2 * max(twice.seconds(d) for d in draws) * len(draws) <= 30.0
+    batch = twice[plan[0]]
+    first, second = batch.features.chunk(2)
+    assert torch.equal(*batch.lengths.chunk(2))
+    assert not torch.equal(first, second)
+    kept = (first != 0) & (second != 0)
+    assert torch.equal(first[kept], second[kept])
+    assert batch.targets.units.tolist() == 2 * training[plan[0]].targets.units.tolist()
+    assert torch.equal(first, training[plan[0]].features)
+
+
+def test_vocal_tracts_are_stretched_within_the_bounds(training):
+    plain = AugmentConfig(frequency_masks=0, time_masks_per_second=0)
+    warped = replace(training, augment=plain.model_copy(update={"vocal_tract": 0.1}))
+    draws = [d for batch in plan_epoch(warped, 1, 0, 30.0, True) for d in batch]
+    assert 0.9 <= min(d.warp for d in draws) < max(d.warp for d in draws) <= 1.1
+    assert {
+        d.warp for d in (draw for b in plan_epoch(training, 1, 0, 30.0, True) for draw in b)
+    } == {1.0}
+    draw = next(d for d in draws if d.warp != 1.0)
+    heard = warped[[draw]].features[0]
+    unwarped = warped[[replace(draw, warp=1.0)]].features[0]
+    assert heard.shape == unwarped.shape
+    assert not torch.allclose(heard, unwarped, atol=0.1)
 
 
 @pytest.mark.parametrize(("target", "frames"), [([], 0), ([1], 1), ([1, 2, 1], 3), ([3, 3, 3], 5)])
@@ -114,7 +143,7 @@ def test_utterances_that_cannot_be_trained_on_are_reported(tmp_path, librivox):
         train=(str(tmp_path / "m.jsonl"),), dev=("-",), cache=str(tmp_path), max_seconds=30
     )
     training, problems = load_training_set(
-        config, AugmentConfig(), TOKENIZER, 80, lambda frames: frames // 4
+        config, AugmentConfig(), (TOKENIZER, TOKENIZER), 80, lambda frames: frames // 4
     )
     assert len(training.targets) == 1
     assert [p.split(":")[0].split("/")[-1] for p in problems] == [
@@ -126,4 +155,6 @@ def test_utterances_that_cannot_be_trained_on_are_reported(tmp_path, librivox):
     assert "'7'" in problems[1]
     long = config.model_copy(update={"max_seconds": 1.0})
     with pytest.raises(AsrError, match="no utterance of m can be trained on"):
-        load_training_set(long, AugmentConfig(), TOKENIZER, 80, lambda frames: frames // 4)
+        load_training_set(
+            long, AugmentConfig(), (TOKENIZER, TOKENIZER), 80, lambda frames: frames // 4
+        )
