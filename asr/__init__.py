@@ -59,8 +59,8 @@ def load(
     from asr.transcribe import Transcriber
 
     checkpoint = load_model(model)
-    chosen = choose_decoder(
-        checkpoint.tokenizer,
+    chosen, head = choose_decoder(
+        checkpoint.tokenizer_of,
         find_model(model),
         decoder=decoder,
         config=config,
@@ -71,4 +71,4 @@ def load(
         nbest=nbest,
         threads=torch.get_num_threads(),
     )
-    return Transcriber(Recogniser(checkpoint, chosen, choose_device(device)))
+    return Transcriber(Recogniser(checkpoint, chosen, choose_device(device), head))

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from asr.config import ModelConfig, read_yaml, to_yaml, validate
+from asr.config import HeadName, ModelConfig, read_yaml, to_yaml, validate
 from asr.errors import AsrError
 from asr.files import atomic, write_text
 from asr.model import AcousticModel
@@ -37,6 +37,16 @@ class Checkpoint:
     model: AcousticModel
     tokenizer: Tokenizer
     intermediate_tokenizer: Tokenizer  # the same, if the intermediate head has the same units
+
+    def tokenizer_of(self, head: HeadName) -> Tokenizer:
+        """The units of a head.
+
+        Raises:
+            AsrError: the model has no such head.
+        """
+        if head == "intermediate" and not self.model.config.intermediate_layer:
+            raise AsrError("the model has no intermediate head; choose the main one")
+        return self.tokenizer if head == "main" else self.intermediate_tokenizer
 
 
 def save_model(folder: str | Path, checkpoint: Checkpoint, card: str) -> None:

@@ -21,6 +21,7 @@ Natural = Annotated[int, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0)]
 UnitKind = Literal["characters", "bpe", "phones"]
+HeadName = Literal["main", "intermediate"]
 
 
 class Section(BaseModel):
@@ -126,6 +127,7 @@ class LanguageModelConfig(Section):
     order: Positive = 3
     vocabulary: Positive = 80_000  # the most frequent words
     max_size: Annotated[float, Field(gt=0)] = 12.0  # MB
+    head: HeadName = "main"  # of the model, whose units it is searched with
 
 
 class Recipe(Section):

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from asr.config import EncoderConfig, FrontEndConfig, ModelConfig
+from asr.config import EncoderConfig, FrontEndConfig, HeadName, ModelConfig
 from asr.recurrent import RecurrentLayer, reversal
 
 Count = TypeVar("Count", int, Tensor)
@@ -28,6 +28,12 @@ class Emissions:
     log_probs: Tensor  # float32, (batch, frames, units)
     lengths: Tensor  # frames of each utterance, (batch,)
     intermediate: Tensor | None = None  # log-probabilities of the intermediate head
+
+    def of(self, head: HeadName) -> Tensor:
+        """Log-probabilities of a head that the model has."""
+        chosen = self.log_probs if head == "main" else self.intermediate
+        assert chosen is not None
+        return chosen
 
 
 class FrontEnd(nn.Module):

@@ -1,6 +1,6 @@
 """A recipe from end to end, in stages: prepare, train, language model, tune, evaluate.
 
-RUN/model/              the model, with its language model and decoder config where there is text
+RUN/model/              the model; where there is text, also words.lm, words.lexicon, decoder.yaml
 RUN/decoder-SET.yaml    decoder configs, each tuned on one set
 RUN/results.json        error rates
 
@@ -29,10 +29,12 @@ from asr.evaluate import describe_run, evaluate, print_table, read_data, to_reco
 from asr.files import write_text
 from asr.manifest import read_manifest
 from asr.progress import console
+from asr.tokenizer import PhoneTokenizer
 from asr.train import train
 
 RESULTS = "results.json"
 LANGUAGE_MODEL = "words.lm"
+LEXICON = "words.lexicon"  # its words as phones, where the head that is searched emits those
 
 Record = dict[str, Any]
 
@@ -79,7 +81,10 @@ def _prepare(recipe: Recipe, root: Path, download: bool) -> None:
 
 def _train_language_model(recipe: Recipe, model: Path, texts: Sequence[Path]) -> Record:
     """Makes the model's language model; returns what it was made from."""
+    from asr.lexicon.build import build_lexicon
+    from asr.lexicon.pronouncer import english
     from asr.lm import save
+    from asr.lm.ngram import SPECIAL_WORDS
     from asr.lm.train import train as train_lm
 
     sources = [*texts, *(manifest_path(recipe.data, name) for name in recipe.data.train)]
@@ -94,6 +99,9 @@ def _train_language_model(recipe: Recipe, model: Path, texts: Sequence[Path]) ->
             max_bytes=int(recipe.lm.max_size * 1e6),
         )
         save(lm, model / LANGUAGE_MODEL)
+        if load_model(model).tokenizer_of(recipe.lm.head).kind == PhoneTokenizer.kind:
+            words = lm.words[len(SPECIAL_WORDS) :]
+            build_lexicon(words, english())[0].write(model / LEXICON)
         write_text(note, json.dumps(made_from, indent=2) + "\n")
     return made_from
 
@@ -114,7 +122,11 @@ def _tune(recipe: Recipe, model: Path, origin: Record) -> dict[str, Path]:
         config, _, failures = tune_decoder(
             load_model(model),
             read_manifest(manifest_path(data, name)),
-            DecoderConfig(lm=str(model / LANGUAGE_MODEL)),
+            DecoderConfig(
+                head=recipe.lm.head,
+                lm=str(model / LANGUAGE_MODEL),
+                lexicon=str(model / LEXICON) if (model / LEXICON).exists() else None,
+            ),
             choose_device(recipe.train.device),
         )
         _report(f"not tuned on: {failure}" for failure in failures)

@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from asr.audio import Samples
 from asr.checkpoint import Checkpoint
+from asr.config import HeadName
 from asr.decode import Decoder, Hypothesis
 from asr.features import FRAMES_PER_SECOND, extract
 
@@ -18,15 +19,29 @@ class Recogniser:
     """A model with its decoder, for signals already in memory.
 
     What comes out for a signal does not depend on the others in the same call.
+
+    Args:
+        checkpoint: the model.
+        decoder: what finds words in its log-probabilities.
+        device: what the model runs on; by default the CPU.
+        head: the one that the decoder reads.
+
+    Raises:
+        AsrError: the model has no such head.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, decoder: Decoder, device: torch.device | None = None
+        self,
+        checkpoint: Checkpoint,
+        decoder: Decoder,
+        device: torch.device | None = None,
+        head: HeadName = "main",
     ) -> None:
         self.device = device or torch.device("cpu")
-        self.tokenizer = checkpoint.tokenizer
+        self.tokenizer = checkpoint.tokenizer_of(head)
         self._model = checkpoint.model.to(self.device)
         self._decoder = decoder
+        self._head: HeadName = head
 
     @property
     def decoder_name(self) -> str:
@@ -59,4 +74,4 @@ class Recogniser:
         lengths = torch.tensor([len(f) for f in features], device=self.device)
         padded = pad_sequence(features, batch_first=True).to(self.device)
         emissions = self._model(padded, lengths)
-        return emissions.log_probs, emissions.lengths
+        return emissions.of(self._head), emissions.lengths

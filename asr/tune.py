@@ -69,11 +69,12 @@ def tune_decoder(
     Raises:
         AsrError: the language model or the lexicon won't do, or no utterance could be read.
     """
-    parts = load_parts(config, checkpoint.tokenizer)
-    recogniser = Recogniser(checkpoint, GreedyDecoder(checkpoint.tokenizer), device)
+    tokenizer = checkpoint.tokenizer_of(config.head)
+    parts = load_parts(config, tokenizer)
+    recogniser = Recogniser(checkpoint, GreedyDecoder(tokenizer), device, config.head)
     development = hear(recogniser, utterances, batch_size)
     trial = None
-    for trial in search(checkpoint.tokenizer, development, *parts, config.beam):
+    for trial in search(tokenizer, development, *parts, config.beam):
         report(trial)
     assert trial is not None
     return config.model_copy(update={"beam": trial.options}), trial, development.failures

@@ -102,14 +102,16 @@ def test_one_direction_hears_nothing_of_what_comes_later(features):
     torch.testing.assert_close(begun[:38], whole[:38], **SAME)
 
 
-def test_the_second_head_is_for_training_only(features):
+def test_the_intermediate_head_reads_a_lower_layer_and_has_its_own_units(features):
     config = ModelConfig(encoder=EncoderConfig(layers=2, hidden=24), intermediate_layer=1)
-    model = AcousticModel(config, 29)
+    model = AcousticModel(config, 29, 41).eval()
     batch, lengths = features[1][None], torch.tensor([len(features[1])])
-    middle = model(batch, lengths).intermediate
-    assert middle is not None
-    assert middle.shape == (1, model.output_length(len(features[1])), 29)
-    assert model.eval()(batch, lengths).intermediate is None
+    before = model(batch, lengths)
+    assert before.of("intermediate").shape == (1, model.output_length(len(features[1])), 41)
+    torch.nn.init.zeros_(model.encoder.norms[1].weight)  # the upper layer
+    after = model(batch, lengths)
+    assert torch.equal(before.of("intermediate"), after.of("intermediate"))
+    assert not torch.equal(before.of("main"), after.of("main"))
 
 
 @pytest.mark.parametrize("cell", CELLS)

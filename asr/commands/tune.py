@@ -22,6 +22,12 @@ def add(groups: Groups) -> None:
     tune.add_argument("data", nargs="+", type=Path, metavar="DATA", help="as for evaluate")
     tune.add_argument("--lm", metavar="LM", help="a language model")
     tune.add_argument("--lexicon", metavar="FILE", help="how words are made of units")
+    tune.add_argument(
+        "--head",
+        choices=("main", "intermediate"),
+        default="main",
+        help="of the model, if it has two (default: main)",
+    )
     tune.add_argument("-o", "--output", type=Path, required=True, help="for the decoder config")
     tune.add_argument("--batch-size", type=positive, default=8, metavar="N", help="files at a time")
     tune.add_argument("--device", default="auto", help="cpu, cuda or auto")
@@ -41,7 +47,7 @@ def _tune(options: argparse.Namespace) -> int:
     config, trial, failures = tune_decoder(
         load_model(options.model),
         utterances,
-        DecoderConfig(lm=options.lm, lexicon=options.lexicon),
+        DecoderConfig(head=options.head, lm=options.lm, lexicon=options.lexicon),
         choose_device(options.device),
         options.batch_size,
     )

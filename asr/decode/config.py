@@ -6,12 +6,12 @@ Paths in it are seen from the file's folder.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.config import Section, read_yaml, to_yaml, validate
+from asr.config import HeadName, Section, read_yaml, to_yaml, validate
 from asr.decode import make_decoder
 from asr.decode.hypothesis import Decoder
 from asr.decode.options import BeamOptions
@@ -29,6 +29,7 @@ DECODER = "decoder.yaml"  # its name in a model's folder
 class DecoderConfig(Section):
     """Language model, lexicon, weights and widths."""
 
+    head: HeadName = "main"  # of the model; phones need a lexicon to become words
     lm: str | None = None
     lexicon: str | None = None  # by default the language model's words, spelled or pronounced
     beam: BeamOptions = BeamOptions()
@@ -58,7 +59,7 @@ def write_decoder_config(path: str | Path, config: DecoderConfig) -> None:
 
 
 def choose_decoder(
-    tokenizer: Tokenizer,
+    tokenizer_of: Callable[[HeadName], Tokenizer],
     folder: Path,
     *,
     decoder: str | None = None,
@@ -69,8 +70,14 @@ def choose_decoder(
     beam_size: int | None = None,
     nbest: int = 1,
     threads: int = 1,
-) -> Decoder:
+) -> tuple[Decoder, HeadName]:
     """The decoder that a user asks for (:func:`asr.load`) of the model in ``folder``.
+
+    Args:
+        tokenizer_of: the units of each head.
+
+    Returns:
+        The decoder, and the head that it reads.
 
     Raises:
         AsrError: the wishes don't agree, or a file can't be read or doesn't fit the units.
@@ -89,9 +96,9 @@ def choose_decoder(
         raise AsrError(f"the greedy decoder takes no {wished[0].removeprefix('a ')}; choose beam")
     own = folder / DECODER
     if decoder == "greedy" or (decoder is None and not wished and not own.exists()):
-        return make_decoder("greedy", tokenizer)
+        return make_decoder("greedy", tokenizer_of("main")), "main"
     if decoder not in (None, "beam"):
-        return make_decoder(decoder, tokenizer)  # which says that there is none
+        return make_decoder(decoder, tokenizer_of("main")), "main"  # which says that there is none
     source = config or (own if own.exists() else None)
     settings = read_decoder_config(source) if source else DecoderConfig()
     beam = replace(settings.beam, nbest=nbest, beam_size=beam_size or settings.beam.beam_size)
@@ -101,8 +108,11 @@ def choose_decoder(
     if lexicon is not None:
         changed["lexicon"] = str(lexicon)
     settings = settings.model_copy(update=changed)
+    # Without words to look for, the main head is read: it is the one whose units are text.
+    head = settings.head if settings.lm or settings.lexicon else "main"
+    tokenizer = tokenizer_of(head)
     found_lm, tree = load_parts(settings, tokenizer)
-    return make_decoder(
+    chosen = make_decoder(
         "beam",
         tokenizer,
         options=beam,
@@ -111,6 +121,7 @@ def choose_decoder(
         hotwords=hotwords,
         threads=threads,
     )
+    return chosen, head
 
 
 def load_parts(
