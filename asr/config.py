@@ -110,8 +110,11 @@ class TrainConfig(Section):
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
     intermediate_weight: Fraction = 0.3  # of the intermediate head's loss, if there is one
     # CR-CTC (Yao et al., arXiv 2410.05101): above 0, every utterance stands twice in its batch,
-    # masked in two ways, and what the two are heard as is drawn together with this weight.
+    # masked in two ways, and what the two are heard as is drawn together with this weight. From
+    # the start it would hold the model at what is the same for all audio: hence only behind this
+    # part of the epochs.
     consistency_weight: Annotated[float, Field(ge=0)] = 0.0
+    consistency_start: Fraction = 0.5
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.998  # of the averaged weights, per step
     short_first: bool = True  # the first epoch goes from short utterances to long ones
     max_bad_steps: Positive = 20  # this many non-finite steps in a row stop the run

@@ -54,6 +54,7 @@ class Batch:
     targets: Targets
     intermediate: Targets  # of the intermediate head, if there is one
     seconds: float  # of audio, padding not counted
+    views: int = 1
 
     def to(self, device: torch.device) -> Batch:
         return replace(
@@ -99,6 +100,7 @@ class TrainingSet(Dataset[Batch]):
             targets=Targets.of([self.targets[d.index] for d in draws] * self.views),
             intermediate=Targets.of([self.intermediate[d.index] for d in draws] * self.views),
             seconds=self.views * sum(self.seconds(draw) for draw in draws),
+            views=self.views,
         )
 
     def seconds(self, draw: Draw) -> float:
@@ -130,14 +132,12 @@ def load_training_set(
     tokenizers: tuple[Tokenizer, Tokenizer],
     mel_bins: int,
     output_length: Callable[[int], int],
-    views: int = 1,
 ) -> tuple[TrainingSet, list[str]]:
     """Reads the training manifests and leaves out what can't be trained on.
 
     Args:
         tokenizers: of the main head, and of the intermediate one.
         output_length: frames of features to frames of log-probabilities.
-        views: of every utterance in its batch.
 
     Returns:
         The set, and one sentence for each utterance left out.
@@ -175,7 +175,7 @@ def load_training_set(
     if not kept:
         raise AsrError(f"no utterance of {name} can be trained on; first problem: {problems[0]}")
     main, intermediate = zip(*targets, strict=True)
-    return TrainingSet(cache.select(kept), main, intermediate, augment, mel_bins, views), problems
+    return TrainingSet(cache.select(kept), main, intermediate, augment, mel_bins), problems
 
 
 def feature_frames(samples: int) -> int:

@@ -14,7 +14,7 @@ from asr.tokenizer import BLANK
 
 def training_loss(emissions: Emissions, batch: Batch, config: TrainConfig) -> tuple[Tensor, Tensor]:
     """What is minimised, and the CTC loss of the main head, both per unit of the targets."""
-    weight = config.consistency_weight
+    weight = config.consistency_weight if batch.views == 2 else 0.0
 
     def of_head(log_probs: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
         ctc = ctc_loss(log_probs, emissions.lengths, targets)

@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import cast
@@ -112,7 +113,6 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         (tokenizer, intermediate),
         recipe.model.mel_bins,
         model.output_length,
-        views=2 if config.consistency_weight else 1,
     )
     _report(problems)
     dev_utterances, dev_signals = _load_dev(recipe)
@@ -130,8 +130,9 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
     curves = SummaryWriter(folder, purge_step=progress.step)
     with _stop_signal() as stop, _progress_bar() as display:
         while progress.epoch < config.epochs:
+            heard = replace(training, views=views(config, progress.epoch))
             plan = plan_epoch(
-                training,
+                heard,
                 recipe.seed,
                 progress.epoch,
                 config.batch_seconds,
@@ -142,7 +143,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             )
             display.update(task, completed=progress.batch)
             batches = load_batches(
-                training, plan[progress.batch :], workers, pinned=device.type == "cuda"
+                heard, plan[progress.batch :], workers, pinned=device.type == "cuda"
             )
             start = time.perf_counter()
             model.train()
@@ -191,6 +192,12 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             display.remove_task(task)
     curves.close()
     return folder / MODEL
+
+
+def views(config: TrainConfig, epoch: int) -> int:
+    """How often an utterance stands in its batch in an epoch, counted from 0."""
+    consistent = config.consistency_weight and epoch >= config.consistency_start * config.epochs
+    return 2 if consistent else 1
 
 
 def learning_rate(config: TrainConfig, done: float) -> float:

@@ -49,7 +49,7 @@ def test_each_view_learns_from_the_other_as_it_is():
 def test_the_heads_are_weighted_and_have_their_own_targets():
     emissions = Emissions(log_probs(2, 8, 5), torch.tensor([8, 8]), log_probs(2, 8, 7))
     targets, other = Targets.of([[1, 2], [1, 2]]), Targets.of([[6, 5, 3], [6, 5, 3]])
-    batch = Batch(torch.empty(0), torch.tensor([8, 8]), targets, other, 1.0)
+    batch = Batch(torch.empty(0), torch.tensor([8, 8]), targets, other, 1.0, views=2)
     config = TrainConfig(intermediate_weight=0.25, consistency_weight=0.5)
     main = ctc_loss(emissions.log_probs, emissions.lengths, targets)
     middle = ctc_loss(emissions.intermediate, emissions.lengths, other)
@@ -59,5 +59,7 @@ def test_the_heads_are_weighted_and_have_their_own_targets():
     assert float(ctc) == pytest.approx(float(main))
     expected = 0.75 * (main + 0.5 * apart) + 0.25 * (middle + 0.5 * apart_middle)
     assert float(loss) == pytest.approx(float(expected), rel=1e-6)
-    alone, _ = training_loss(replace(emissions, intermediate=None), batch, TrainConfig())
-    assert float(alone) == pytest.approx(float(main))
+    alone = replace(emissions, intermediate=None)
+    for unlike in (TrainConfig(), config):  # without the weight, and without a second view
+        single = replace(batch, views=1) if unlike is config else batch
+        assert float(training_loss(alone, single, unlike)[0]) == pytest.approx(float(main))
