@@ -85,6 +85,19 @@ def score(references: Sequence[str], hypotheses: Sequence[str]) -> Score:
     return Score(len(pairs), words, characters, wrong)
 
 
+def right_words(reference: str, hypothesis: Sequence[str]) -> list[bool]:
+    """For each word of the hypothesis, whether it is a word of the reference in its place."""
+    right = [False] * len(hypothesis)
+    if hypothesis and reference.split():
+        (chunks,) = jiwer.process_words([reference], [" ".join(hypothesis)]).alignments
+        for chunk in chunks:
+            if chunk.type == "equal":
+                right[chunk.hyp_start_idx : chunk.hyp_end_idx] = [True] * (
+                    chunk.hyp_end_idx - chunk.hyp_start_idx
+                )
+    return right
+
+
 def alignment(reference: str, hypothesis: str) -> str:
     """Three lines: REF, HYP, and S, D and I under the words that differ."""
     if not reference.split():

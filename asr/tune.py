@@ -3,7 +3,7 @@
 The model hears the audio once; its log-probabilities are kept and decoded again and again. First
 the weights: a pattern search (Hooke and Jeeves 1961) over language model weight and word bonus,
 from the settings given. Then the widths: the narrowest beam that costs no more than a tenth of a
-point of WER against the widest.
+point of WER against the widest. Last, the confidences of words are calibrated.
 """
 
 from __future__ import annotations
@@ -12,27 +12,35 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from asr.audio import load_audio
 from asr.checkpoint import Checkpoint
-from asr.decode import BeamOptions, GreedyDecoder, make_decoder
+from asr.decode import BeamOptions, GreedyDecoder, Hypothesis, make_decoder
+from asr.decode.calibration import Calibration, calibration_error
 from asr.decode.config import DecoderConfig, load_parts
-from asr.decode.tree import LexiconTree
 from asr.errors import AsrError
-from asr.lm import NgramModel
 from asr.manifest import Utterance
 from asr.progress import console, track
 from asr.recognise import Recogniser
-from asr.score import Score, score
+from asr.score import Score, right_words, score
 from asr.text import normalise
-from asr.tokenizer import Tokenizer
 
 _STEPS = (0.4, 1.0)  # of LM weight and word bonus, halved until they are below
 _FINEST = (0.04, 0.1)
-# Beam size and threshold, from the narrowest to the widest.
-_WIDTHS = ((12, 8.0), (24, 10.0), (48, 12.0), (96, 14.0), (192, 16.0), (384, 18.0))
+# Beam size, beam threshold and token threshold, from the narrowest to the widest.
+_WIDTHS = (
+    (12, 8.0, -5.0),
+    (24, 10.0, -6.0),
+    (48, 12.0, -7.0),
+    (96, 14.0, -7.0),
+    (192, 16.0, -8.0),
+    (384, 18.0, -9.0),
+    (768, 20.0, -10.0),
+)
 _TOLERANCE = 0.001  # of WER, for a narrower beam
 
 
@@ -70,14 +78,26 @@ def tune_decoder(
         AsrError: the language model or the lexicon won't do, or no utterance could be read.
     """
     tokenizer = checkpoint.tokenizer_of(config.head)
-    parts = load_parts(config, tokenizer)
+    lm, lexicon = load_parts(config, tokenizer)
     recogniser = Recogniser(checkpoint, GreedyDecoder(tokenizer), device, config.head)
     development = hear(recogniser, utterances, batch_size)
+
+    def decode(options: BeamOptions) -> list[Hypothesis]:
+        threads = torch.get_num_threads()
+        decoder = make_decoder(
+            "beam", tokenizer, options=options, lm=lm, lexicon=lexicon, threads=threads
+        )
+        lengths = torch.tensor([len(rows) for rows in development.log_probs])
+        padded = pad_sequence(list(development.log_probs), batch_first=True)
+        return [best for best, *_ in decoder.decode(padded, lengths)]
+
     trial = None
-    for trial in search(tokenizer, development, *parts, config.beam):
+    for trial in search(decode, development.references, config.beam):
         report(trial)
     assert trial is not None
-    return config.model_copy(update={"beam": trial.options}), trial, development.failures
+    calibration = calibrate(decode(trial.options), development.references)
+    chosen = {"beam": trial.options, "confidence": calibration}
+    return config.model_copy(update=chosen), trial, development.failures
 
 
 def hear(recogniser: Recogniser, utterances: Sequence[Utterance], batch_size: int) -> Development:
@@ -105,31 +125,20 @@ def hear(recogniser: Recogniser, utterances: Sequence[Utterance], batch_size: in
 
 
 def search(
-    tokenizer: Tokenizer,
-    development: Development,
-    lm: NgramModel | None,
-    lexicon: LexiconTree | None,
+    decode: Callable[[BeamOptions], Sequence[Hypothesis]],
+    references: Sequence[str],
     start: BeamOptions,
 ) -> Iterator[Trial]:
     """Yields every setting tried with its score; the last one is the choice.
 
     Args:
-        tokenizer: the units.
-        development: what :func:`hear` gave.
-        lm: the language model.
-        lexicon: the words.
+        decode: what the decoder makes of the development set with some settings.
+        references: what was said in it, in normal form.
         start: the settings to begin with.
     """
-    threads = torch.get_num_threads()
 
     def attempt(options: BeamOptions) -> Trial:
-        decoder = make_decoder(
-            "beam", tokenizer, options=options, lm=lm, lexicon=lexicon, threads=threads
-        )
-        lengths = torch.tensor([len(rows) for rows in development.log_probs])
-        padded = torch.nn.utils.rnn.pad_sequence(list(development.log_probs), batch_first=True)
-        hypotheses = [best.text for best, *_ in decoder.decode(padded, lengths)]
-        return Trial(options, score(development.references, hypotheses))
+        return Trial(options, score(references, [found.text for found in decode(options)]))
 
     best = attempt(start)
     yield best
@@ -137,6 +146,25 @@ def search(
         best = min(best, trial, key=_errors)
         yield trial
     yield from _widths(best, attempt)
+
+
+def calibrate(hypotheses: Sequence[Hypothesis], references: Sequence[str]) -> Calibration:
+    """The calibration of the confidences in ``hypotheses``; reports their error with it."""
+    confidence = np.array([word.confidence for found in hypotheses for word in found.words])
+    right = [
+        agrees
+        for found, reference in zip(hypotheses, references, strict=True)
+        for agrees in right_words(reference, [word.text for word in found.words])
+    ]
+    calibration = Calibration.fit(confidence, right)
+    before, after = (
+        100 * calibration_error(said, right) for said in (confidence, calibration(confidence))
+    )
+    console.print(
+        f"confidences of {len(right)} words: calibration error {before:.2f} %, then {after:.2f} %",
+        highlight=False,
+    )
+    return calibration
 
 
 def _weights(best: Trial, attempt: Callable[[BeamOptions], Trial]) -> Iterator[Trial]:
@@ -162,8 +190,15 @@ def _widths(best: Trial, attempt: Callable[[BeamOptions], Trial]) -> Iterator[Tr
     """Narrows the beam from the widest on, as long as that costs next to nothing."""
     chosen: Trial | None = None
     widest = 0.0
-    for size, threshold in reversed(_WIDTHS):
-        trial = attempt(replace(best.options, beam_size=size, beam_threshold=threshold))
+    for size, threshold, tokens in reversed(_WIDTHS):
+        trial = attempt(
+            replace(
+                best.options,
+                beam_size=size,
+                beam_threshold=threshold,
+                token_threshold=tokens,
+            )
+        )
         yield trial
         if chosen is None:
             widest = trial.score.wer
@@ -187,7 +222,8 @@ def report(trial: Trial) -> None:
     options = trial.options
     console.print(
         f"LM weight {options.lm_weight:.2f}  word bonus {options.word_bonus:+.2f}  "
-        f"beam {options.beam_size} within {options.beam_threshold:g}  "
+        f"beam {options.beam_size} within {options.beam_threshold:g}, "
+        f"tokens above {options.token_threshold:g}  "
         f"WER {100 * trial.score.wer:.2f}",
         highlight=False,
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from asr.decode.calibration import UNCALIBRATED, Calibration
 from asr.decode.greedy import GreedyDecoder
 from asr.decode.hypothesis import Decoder, Hypothesis, Word
 from asr.decode.options import BeamOptions
@@ -42,6 +43,7 @@ def make_decoder(
     lexicon: LexiconTree | Iterable[Entry] | None = None,
     lm: NgramModel | None = None,
     hotwords: Iterable[str] | Mapping[str, float] = (),
+    calibration: Calibration = UNCALIBRATED,
     threads: int = 1,
 ) -> Decoder:
     """The decoder called ``name``; all that follows the tokenizer is for the beam search.
@@ -55,6 +57,7 @@ def make_decoder(
             by default those of the language model, as the tokenizer spells them.
         lm: the language model.
         hotwords: words and phrases to be favoured, perhaps each with its boost.
+        calibration: of the confidences of words.
         threads: utterances of a batch that are searched at a time.
 
     Raises:
@@ -76,5 +79,11 @@ def make_decoder(
     elif lexicon is not None and not isinstance(lexicon, LexiconTree):
         lexicon = LexiconTree.build(lexicon)
     return BeamDecoder(
-        tokenizer, options, lexicon=lexicon, lm=lm, hotwords=hotwords, threads=threads
+        tokenizer,
+        options,
+        lexicon=lexicon,
+        lm=lm,
+        hotwords=hotwords,
+        calibration=calibration,
+        threads=threads,
     )

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from asr.decode import search, tables
 from asr.decode.boundaries import Boundaries
+from asr.decode.calibration import UNCALIBRATED, Calibration
 from asr.decode.hotwords import HotWords, read_phrases
 from asr.decode.hypothesis import Hypothesis, Word
 from asr.decode.options import BeamOptions
@@ -41,7 +42,8 @@ class BeamDecoder:
     The score of a hypothesis is that of :class:`BeamOptions`; its acoustic part includes the
     weights of spellings. Hypotheses that differ in their units but not in their text are added up.
     A word's confidence is the share of hypotheses in the beam, by their probability, that have it
-    at an overlapping time, times the (geometric) mean probability of its units.
+    at an overlapping time, times the (geometric) mean probability of its units; from that a
+    calibration, found on development data by ``asr tune``, makes the chance that it is right.
 
     Args:
         tokenizer: the units.
@@ -50,6 +52,7 @@ class BeamDecoder:
         lm: the language model; it needs a lexicon to have words.
         hotwords: words and phrases to be favoured, perhaps each with its boost (natural logarithm).
             Those that the lexicon lacks are spelled by the tokenizer.
+        calibration: of the confidences of words.
         threads: utterances of a batch that are searched at a time.
 
     Raises:
@@ -64,12 +67,14 @@ class BeamDecoder:
         lexicon: LexiconTree | None = None,
         lm: NgramModel | None = None,
         hotwords: Iterable[str] | Mapping[str, float] = (),
+        calibration: Calibration = UNCALIBRATED,
         threads: int = 1,
     ) -> None:
         self.options = options or BeamOptions()
         self.tokenizer = tokenizer
         self.name = "beam + LM" if lm else "beam"
         self.writes_words = lexicon is not None or not isinstance(tokenizer, PhoneTokenizer)
+        self.calibration = calibration
         self._threads = threads
         boundaries = Boundaries.of(tokenizer)
         phrases = read_phrases(hotwords, self.options.hotword_boost)
@@ -204,12 +209,12 @@ class BeamStream:
     ) -> Hypothesis:
         units, frames = path(self._search, readings.token[reading])
         at = slice(spans.first[reading], spans.first[reading + 1])
-        confidence = agreed[at] * np.exp(spans.log_prob[at])
+        confidence = (agreed[at] * np.exp(spans.log_prob[at])).clip(0, 1)
         words = zip(
             self._words(spans, reading),
             spans.start[at].tolist(),
             spans.end[at].tolist(),
-            confidence.clip(0, 1).tolist(),
+            self._decoder.calibration(confidence).tolist(),
             strict=True,
         )
         return Hypothesis(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from asr.config import HeadName, Section, read_yaml, to_yaml, validate
 from asr.decode import make_decoder
+from asr.decode.calibration import Calibration
 from asr.decode.hypothesis import Decoder
 from asr.decode.options import BeamOptions
 from asr.errors import AsrError
@@ -33,6 +34,7 @@ class DecoderConfig(Section):
     lm: str | None = None
     lexicon: str | None = None  # by default the language model's words, spelled or pronounced
     beam: BeamOptions = BeamOptions()
+    confidence: Calibration = Calibration()
 
 
 def read_decoder_config(path: str | Path) -> DecoderConfig:
@@ -119,6 +121,7 @@ def choose_decoder(
         lm=found_lm,
         lexicon=tree,
         hotwords=hotwords,
+        calibration=settings.confidence,
         threads=threads,
     )
     return chosen, head
