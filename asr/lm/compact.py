@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,8 @@ def pack(model: NgramModel, step: float = STEP) -> tuple[_Head, _Sections]:
 
 def unpack(head: _Head, sections: _Sections) -> NgramModel:
     """The model that :func:`pack` was given, its logarithms rounded."""
+    with ThreadPoolExecutor() as pool:  # zlib works outside of Python's lock
+        sections = dict(zip(sections, pool.map(_inflate, sections.values()), strict=True))
     order, counts = head["order"], head["counts"]
     levels = [0, 1, *(1 + np.cumsum(counts)).tolist()]
     total = levels[-1]
@@ -94,7 +97,7 @@ def unpack(head: _Head, sections: _Sections) -> NgramModel:
             before[begin == own.start] = 0
             sums += np.repeat(first_child[suffix[parents]] - before - np.uint32(1), sizes)
             np.take(word, sums, out=word[own], mode="clip")
-        log_prob[own] = _codebook(scales[:2])[_inflate(sections[f"log_prob{k}"])]
+        log_prob[own] = _codebook(scales[:2])[sections[f"log_prob{k}"]]
         if k < order:
             sizes = np.empty(counts[k - 1], np.uint32)
             _integers(sections, f"size{k}", sizes)
@@ -104,9 +107,9 @@ def unpack(head: _Head, sections: _Sections) -> NgramModel:
             parents = np.flatnonzero(sizes)
             sizes = sizes[parents]
             parents += own.start
-        backoffs = _codebook(scales[2:])[_inflate(sections[f"backoff{k}"])]
+        backoffs = _codebook(scales[2:])[sections[f"backoff{k}"]]
         backoff[parents if len(backoffs) < counts[k - 1] else own] = backoffs
-    words = _inflate(sections["words"]).tobytes().decode().split("\n")
+    words = sections["words"].tobytes().decode().split("\n")
     return NgramModel(order, words, word, log_prob, backoff, first_child, suffix, levels[-2])
 
 
@@ -135,10 +138,10 @@ def _put_integers(sections: _Sections, name: str, values: NDArray[np.int64]) -> 
 
 
 def _integers(sections: _Sections, name: str, out: NDArray[np.uint32]) -> None:
-    out[:] = _inflate(sections[f"{name}.0"])
+    out[:] = sections[f"{name}.0"]
     plane = 1
     while (key := f"{name}.{plane}") in sections:
-        out += np.left_shift(_inflate(sections[key]), 8 * plane, dtype=np.uint32)
+        out += np.left_shift(sections[key], 8 * plane, dtype=np.uint32)
         plane += 1
 
 
