@@ -1,0 +1,38 @@
+"""Every recipe, cut down to a few steps on the bundled clips."""
+
+from pathlib import Path
+
+import pytest
+
+from asr.checkpoint import load_model
+from asr.config import load_recipe
+from asr.manifest import write_manifest
+from asr.train import train
+
+RECIPES = sorted((Path(__file__).resolve().parents[1] / "recipes").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_trains(path, tmp_path, librivox):
+    manifest = tmp_path / "clips.jsonl"
+    write_manifest(manifest, librivox)
+    data = [f"data.{part}=[{manifest}]" for part in ("train", "dev", "test")]
+    recipe = load_recipe(
+        path,
+        [
+            *data,
+            f"output={tmp_path}/run",
+            f"data.cache={tmp_path}/cache",
+            "data.tables={}",
+            "data.tune={}",
+            "units.size=40",  # the clips don't have more pairs
+            "model.encoder.hidden=32",
+            "train.epochs=1",
+            "train.batch_seconds=20",
+            "train.device=cpu",
+        ],
+    )
+    assert recipe.name == path.stem
+    checkpoint = load_model(train(recipe))
+    assert checkpoint.model.config == recipe.model
+    assert checkpoint.tokenizer_of(recipe.lm.head).kind
