@@ -1,16 +1,18 @@
-"""What training hears differently in every epoch: speed, and masked stretches of the features."""
+"""What training hears differently in every epoch: speed, channel, masks over the features."""
 
 from __future__ import annotations
 
 import functools
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchaudio.functional import mask_along_axis
 from torchaudio.transforms import Speed
 
-from asr.audio import SAMPLE_RATE
+from asr import channels
+from asr.audio import SAMPLE_RATE, Samples
 from asr.config import AugmentConfig
 from asr.features import FRAMES_PER_SECOND
 
@@ -21,6 +23,20 @@ def change_speed(samples: Tensor, factor: float) -> Tensor:
         return samples
     changed: Tensor = _speed(factor)(samples)[0]
     return changed
+
+
+def change_channel(samples: Samples, config: AugmentConfig, random: np.random.Generator) -> Samples:
+    """Plays ``samples`` in a room, in noise and over the telephone, each by its own chance."""
+    echo, noise, telephone = random.uniform(size=3)
+    if echo < config.echo:
+        seconds, direct = random.uniform(0.2, 0.8), random.uniform(-3.0, 10.0)
+        samples = channels.add_echo(samples, seconds, direct, random)
+    if noise < config.noise:
+        decibels, slope = random.uniform(5.0, 30.0), random.uniform(0.0, 2.0)
+        samples = channels.add_noise(samples, decibels, slope, random)
+    if telephone < config.telephone:
+        samples = channels.through_telephone(samples)
+    return samples
 
 
 def mask(features: Tensor, config: AugmentConfig) -> Tensor:

@@ -40,6 +40,9 @@ class DataConfig(Section):
     test: tuple[str, ...] = ()  # what `asr run` scores at the end
     # On which set the weights are tuned that score a test set; by default on the first of dev.
     tune: dict[str, str] = {}
+    # Sets that are tables of transcripts, such as Common Voice's: each with its file, as seen from
+    # the folder that holds it and its audio.
+    tables: dict[str, str] = {}
     dev_utterances: Positive = 250  # an evenly spaced part of dev scored after every epoch
     max_seconds: Seconds = 36.0  # longer training utterances are reported and left out
 
@@ -92,6 +95,11 @@ class AugmentConfig(Section):
     # The voice's frequencies are stretched by up to this part, up or down, as if the vocal tract
     # were shorter or longer (Jaitly and Hinton 2013).
     vocal_tract: Annotated[float, Field(ge=0, le=0.3)] = 0.0
+    # Parts of the utterances that are heard through another channel (asr.channels); an utterance
+    # may have several.
+    noise: Fraction = 0.0  # white to brown, 5 to 30 dB below the speech
+    echo: Fraction = 0.0  # of a room with 0.2 to 0.8 s of reverberation
+    telephone: Fraction = 0.0
     # SpecAugment (Park et al. 2019): masked frames and mel bins take the utterance's mean.
     frequency_masks: Natural = 2
     frequency_width: Natural = 27  # mel bins at most

@@ -108,7 +108,9 @@ class TrainingSet(Dataset[Batch]):
 
     def _features(self, draw: Draw) -> Tensor:
         samples = augment.change_speed(torch.from_numpy(self.cache[draw.index]), draw.speed)
-        return extract(samples, self.mel_bins, draw.warp)
+        random = np.random.default_rng(draw.seed)
+        heard = augment.change_channel(samples.numpy(), self.augment, random)
+        return extract(torch.from_numpy(heard), self.mel_bins, draw.warp)
 
     def _masked(self, features: Tensor, seed: int) -> Tensor:
         with torch.random.fork_rng(devices=[]):
