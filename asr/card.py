@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import yaml
 
@@ -26,9 +27,7 @@ def training_card(
         history: one entry an epoch, the last one being the epoch of these weights.
     """
     last = history[-1]
-    # Where things lay on the machine that trained is nobody's business.
-    places: dict[str, bool | set[str]] = {"output": True, "data": {"manifests", "cache"}}
-    settings = yaml.safe_dump(recipe.model_dump(mode="json", exclude=places), sort_keys=False)
+    settings = yaml.safe_dump(_without_places(recipe), sort_keys=False)
     return f"""# {recipe.name}
 
 A bidirectional LSTM acoustic model trained with the CTC loss by this project's `asr train`.
@@ -45,3 +44,11 @@ A bidirectional LSTM acoustic model trained with the CTC loss by this project's 
 {settings.strip()}
 ```
 """
+
+
+def _without_places(recipe: Recipe) -> dict[str, Any]:
+    """The settings, without where things lay on the machine that trained."""
+    places = {"output": True, "data": {"manifests", "cache"}, "before": True}
+    settings = recipe.model_dump(mode="json", exclude=places)
+    before = _without_places(recipe.before) if recipe.before else None
+    return settings | {"before": before}

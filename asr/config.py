@@ -6,6 +6,7 @@ command line ``section.key=value`` comes after the file and wins.
 
 from __future__ import annotations
 
+import copy
 import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -148,6 +149,9 @@ class Recipe(Section):
     output: str = "runs/{name}"  # where the run keeps its model and its state
     seed: int = 1
     init_from: str | None = None  # a model to take the first weights from
+    # The stage that is trained before this one, which begins with its weights. In a file it has all
+    # the settings of this one that it doesn't replace.
+    before: Recipe | None = None
     data: DataConfig
     units: UnitsConfig = UnitsConfig()
     model: ModelConfig = ModelConfig()
@@ -166,16 +170,14 @@ SectionType = TypeVar("SectionType", bound=Section)
 def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
     """Reads a recipe and applies ``section.key=value`` overrides, whose values are YAML.
 
+    They hold for its earlier stages too, except those that begin with ``before.``, which hold for
+    these alone.
+
     Raises:
         AsrError: the file can't be read, or a key or a value is wrong; it names the key, and the
             nearest known one.
     """
-    settings = read_yaml(path)
-    for override in overrides or []:
-        key, equals, value = override.partition("=")
-        if not equals or not key:
-            raise AsrError(f"{override!r} is no setting; write section.key=value")
-        _assign(settings, key.split("."), _parse_value(value, override), override)
+    settings = _with_stages(read_yaml(path), overrides or [])
     return validate(Recipe, settings, f"the recipe {path}")
 
 
@@ -206,6 +208,33 @@ def validate(section: type[SectionType], settings: dict[str, Any], source: str) 
 def to_yaml(section: Section) -> str:
     """All settings of ``section``, defaults included, as YAML that can be read back."""
     return yaml.safe_dump(section.model_dump(mode="json"), sort_keys=False)
+
+
+def _with_stages(settings: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
+    """Applies ``overrides``, and fills in what the stage before inherits."""
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not key:
+            raise AsrError(f"{override!r} is no setting; write section.key=value")
+        _assign(settings, key.split("."), _parse_value(value, override), override)
+    before = settings.pop("before", None)
+    if not isinstance(before, dict):
+        return settings if before is None else {**settings, "before": before}
+    output = settings.get("output", Recipe.model_fields["output"].default)
+    inherited = _merged({**settings, "output": f"{output}/before"}, before)
+    general = [o for o in overrides if not o.startswith(("before.", "output="))]
+    of_before = [o.removeprefix("before.") for o in overrides if o.startswith("before.")]
+    return {**settings, "before": _with_stages(inherited, general + of_before)}
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """What is set in ``above``, and else in ``below``."""
+    merged = copy.deepcopy(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        merged[key] = _merged(old, value) if both else copy.deepcopy(value)
+    return merged
 
 
 def _parse_value(value: str, override: str) -> Any:

@@ -17,15 +17,16 @@ from torch import nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim.swa_utils import AveragedModel
 
-from asr.config import Recipe
+from asr.config import Recipe, validate
 from asr.errors import AsrError
 from asr.files import atomic
 
 # May differ between the two halves of a run: they don't change what is trained.
 _FREE = {
-    "data": {"cache", "test", "tune"},
+    "data": {"cache", "test", "tune", "tables"},
     "train": {"checkpoint_every", "workers"},
     "output": None,
+    "before": None,
     "lm": None,
 }
 
@@ -100,7 +101,9 @@ def read_state(path: Path, recipe: Recipe) -> dict[str, Any]:
         record: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
         raise AsrError(f"the training state {path} is damaged; start the run anew") from error
-    changed = _differences(record["recipe"], recipe.model_dump(mode="json"), _FREE)
+    # Settings that are newer than the run have their defaults, which change nothing.
+    before = validate(Recipe, record["recipe"], f"the training state {path}")
+    changed = _differences(before.model_dump(mode="json"), recipe.model_dump(mode="json"), _FREE)
     if changed:
         raise AsrError(
             f"the run in {path.parent} was started with other settings ({', '.join(changed)}); "

@@ -60,7 +60,7 @@ class Interrupted(AsrError):
 
 
 def train(recipe: Recipe, resume: bool = False) -> Path:
-    """Trains what ``recipe`` says and returns the folder of the model.
+    """Trains what ``recipe`` says, its earlier stages first, and returns the folder of the model.
 
     Args:
         resume: go on from the state that the run left behind, if it left one; a finished run is
@@ -79,6 +79,9 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
     record = read_state(state_path, recipe) if state_path.exists() else None
     if record and record["progress"]["epoch"] >= config.epochs:
         return folder / MODEL
+    init_from = recipe.init_from
+    if recipe.before:
+        init_from = str(train(recipe.before, resume))
 
     device = choose_device(config.device)
     precision = record["precision"] if record else choose_precision(config.precision, device)
@@ -88,8 +91,8 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
     if recipe.units.intermediate not in (None, recipe.units.kind):
         intermediate = _make_tokenizer(recipe, recipe.units.intermediate)
     model = AcousticModel(recipe.model, len(tokenizer), len(intermediate)).to(device)
-    if recipe.init_from and not record:
-        _initialise(model, recipe.init_from)
+    if init_from and not record:
+        _initialise(model, init_from)
     averaging = get_ema_multi_avg_fn(config.average_decay)  # type: ignore[no-untyped-call]
     averaged = AveragedModel(model, multi_avg_fn=averaging)
     average = cast(AcousticModel, averaged.module)

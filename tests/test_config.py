@@ -51,6 +51,32 @@ def test_wrong_settings_are_named(recipe_path, setting, message):
     assert message in str(caught.value)
 
 
+def test_a_stage_inherits_what_it_does_not_set(recipe_path):
+    recipe_path.write_text(
+        MINIMAL
+        + """
+train: {epochs: 5, peak_rate: 1e-4}
+before:
+  train: {epochs: 3}
+  before: {model: {emissions: 2}, seed: 7}
+"""
+    )
+    recipe = load_recipe(recipe_path, ["train.weight_decay=0", "before.before.train.epochs=1"])
+    second = recipe.before
+    first = second.before
+    assert [r.train.epochs for r in (recipe, second, first)] == [5, 3, 1]
+    assert {r.train.peak_rate for r in (recipe, second, first)} == {1e-4}
+    assert {r.train.weight_decay for r in (recipe, second, first)} == {0.0}
+    assert [r.model.emissions for r in (recipe, second, first)] == [1, 1, 2]
+    assert first.seed == 7
+    assert first.before is None
+    assert first.folder == Path("runs/tiny/before/before")
+    with pytest.raises(AsrError, match=r"wrong value for before: 3"):
+        load_recipe(recipe_path, ["before=3"])
+    with pytest.raises(AsrError, match=r"unknown key before.train.epoch; did you mean"):
+        load_recipe(recipe_path, ["before.train.epoch=3"])
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -1,6 +1,5 @@
 """Training as users meet it: whole runs of the command line, interrupted, killed, resumed."""
 
-import math
 import signal
 import subprocess
 import sys
@@ -13,10 +12,10 @@ from safetensors.torch import load_file
 
 from asr.checkpoint import load_model
 from asr.config import TrainConfig, load_recipe
-from asr.data import Batch
 from asr.errors import AsrError
 from asr.manifest import write_manifest
-from asr.train import ctc_loss, learning_rate, train
+from asr.state import read_state
+from asr.train import STATE, learning_rate, train
 
 RECIPE = """
 name: tiny
@@ -166,6 +165,20 @@ def test_a_stage_starts_from_the_model_of_another(recipe_path, tmp_path, undistu
         torch.testing.assert_close(tensor, before[name], atol=1e-3, rtol=1e-3)
 
 
+def test_the_stages_of_a_recipe_are_trained_in_turn(recipe_path, tmp_path):
+    staged = tmp_path / "staged.yaml"
+    before = "before: {train: {epochs: 1}, units: {kind: phones}}\n"
+    staged.write_text(recipe_path.read_text() + before)
+    recipe = load_recipe(staged, [f"output={tmp_path / 'run'}", "train.epochs=2"])
+    model = train(recipe)
+    first = read_state(tmp_path / "run" / "before" / STATE, recipe.before)
+    last = read_state(tmp_path / "run" / STATE, recipe)
+    assert [s["progress"]["epoch"] for s in (first, last)] == [2, 2]
+    assert load_model(tmp_path / "run" / "before" / "model").tokenizer.kind == "phones"
+    assert load_model(model).tokenizer.kind == "characters"
+    assert train(recipe, resume=True) == model  # which is done
+
+
 def test_a_recipe_without_its_data_is_one_clear_sentence(recipe_path, tmp_path):
     for setting, message in [
         ("data.train=[nowhere]", "nowhere.jsonl does not exist"),
@@ -187,19 +200,6 @@ def test_the_rate_rises_to_its_peak_and_falls_to_zero():
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[55] == pytest.approx(0.5)
     assert rates[100] == pytest.approx(0.0)
-
-
-def test_the_ctc_loss_is_the_sum_over_all_alignments():
-    """One target of two units in three frames has five alignments: count them."""
-    torch.manual_seed(0)
-    log_probs = torch.randn(1, 3, 3).log_softmax(-1)
-    p = log_probs[0].exp()
-    a, b, blank = 1, 2, 0
-    alignments = [(a, b, b), (a, a, b), (a, b, blank), (a, blank, b), (blank, a, b)]
-    total = sum(p[0, x] * p[1, y] * p[2, z] for x, y, z in alignments)
-    batch = Batch(torch.empty(0), torch.tensor([3]), torch.tensor([a, b]), torch.tensor([2]), 0.0)
-    loss = ctc_loss(log_probs, torch.tensor([3]), batch)
-    assert float(loss) == pytest.approx(-math.log(float(total)) / 2, abs=1e-6)
 
 
 def test_bpe_units_train_too(recipe_path, tmp_path):
