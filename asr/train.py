@@ -179,6 +179,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
                 "dev_wer": result.wer,  # of phones if those are the units
                 "dev_cer": result.cer,
                 "audio_seconds_per_second": progress.seconds / progress.wall,
+                "wall_seconds": progress.wall,
                 "bad_steps": progress.bad_steps,
             }
             progress.history.append(entry)
