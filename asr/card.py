@@ -48,7 +48,8 @@ A bidirectional LSTM acoustic model trained with the CTC loss by this project's 
 
 def _without_places(recipe: Recipe) -> dict[str, Any]:
     """The settings, without where things lay on the machine that trained."""
-    places = {"output": True, "data": {"manifests", "cache"}, "before": True}
-    settings = recipe.model_dump(mode="json", exclude=places)
+    settings: dict[str, Any] = recipe.model_dump(
+        mode="json", exclude={"output": True, "data": {"manifests", "cache"}, "before": True}
+    )
     before = _without_places(recipe.before) if recipe.before else None
     return settings | {"before": before}

@@ -42,7 +42,8 @@ def mix(samples: Samples, other: NDArray[np.floating], decibels: float) -> Sampl
     if power == 0.0 or other_power == 0.0:
         return samples
     gain = math.sqrt(power / other_power) * 10.0 ** (-decibels / 20.0)
-    return (samples + gain * other).astype(np.float32)
+    mixed: Samples = (samples + gain * other).astype(np.float32)
+    return mixed
 
 
 def add_echo(samples: Samples, seconds: float, decibels: float, random: Random) -> Samples:
@@ -61,7 +62,8 @@ def add_echo(samples: Samples, seconds: float, decibels: float, random: Random) 
     tail[: int(_NEAREST_WALL * SAMPLE_RATE)] = 0.0
     tail *= 10.0 ** (-decibels / 20.0) / math.sqrt(max(1e-12, float(np.square(tail).sum())))
     room = np.concatenate([[1.0], tail])
-    return fftconvolve(samples, room)[: len(samples)].astype(np.float32)
+    heard: Samples = fftconvolve(samples, room)[: len(samples)].astype(np.float32)
+    return heard
 
 
 def telephone(samples: Samples) -> NDArray[np.float32]:
@@ -81,12 +83,14 @@ def through_telephone(samples: Samples) -> Samples:
     import soxr
 
     wide = soxr.resample(telephone(samples), TELEPHONE_RATE, SAMPLE_RATE)
-    return np.pad(wide, (0, max(0, len(samples) - len(wide))))[: len(samples)]
+    heard: Samples = np.pad(wide, (0, max(0, len(samples) - len(wide))))[: len(samples)]
+    return heard
 
 
 def change_level(samples: Samples, decibels: float) -> Samples:
     """Louder or softer; what is too loud is clipped, as in a recorder."""
-    return np.clip(samples * np.float32(10.0 ** (decibels / 20.0)), -1.0, 1.0)
+    changed: Samples = np.clip(samples * np.float32(10.0 ** (decibels / 20.0)), -1.0, 1.0)
+    return changed
 
 
 def _power(samples: NDArray[np.floating]) -> float:

@@ -65,7 +65,7 @@ class FrontEndConfig(Section):
 class EncoderConfig(Section):
     """Stacked recurrent layers, each followed by layer normalisation."""
 
-    cell: Literal["lstm", "gru"] = "lstm"
+    cell: Literal["lstm", "peephole", "cifg", "gru", "rnn"] = "lstm"  # asr.cells has the equations
     bidirectional: bool = True
     layers: Positive = 4
     hidden: Positive = 320  # per direction
@@ -232,8 +232,10 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     merged = copy.deepcopy(below)
     for key, value in above.items():
         old = merged.get(key)
-        both = isinstance(old, dict) and isinstance(value, dict)
-        merged[key] = _merged(old, value) if both else copy.deepcopy(value)
+        if isinstance(old, dict) and isinstance(value, dict):
+            merged[key] = _merged(old, value)
+        else:
+            merged[key] = copy.deepcopy(value)
     return merged
 
 

@@ -8,11 +8,12 @@ read, so it can't touch a result in either direction, and no cell has to know ab
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from asr.cells import CoupledLstm, Lstm, PeepholeLstm, Unrolled
 from asr.parallel import side_by_side
 
 
@@ -30,17 +31,45 @@ class _TorchCell(nn.Module):
 
 def _lstm(inputs: int, hidden: int) -> nn.Module:
     layer = nn.LSTM(inputs, hidden)
-    with torch.no_grad():  # remember by default (Jozefowicz et al. 2015); gates are i, f, g, o
-        dict(layer.named_parameters())["bias_ih_l0"][hidden : 2 * hidden].fill_(1.0)
+    _remember(dict(layer.named_parameters())["bias_ih_l0"], Lstm.blocks, "f")
     return _TorchCell(layer)
+
+
+def _peephole(inputs: int, hidden: int) -> nn.Module:
+    cell = PeepholeLstm(inputs, hidden)
+    _remember(cell.b, cell.blocks, "f")
+    return Unrolled(cell)
+
+
+def _coupled(inputs: int, hidden: int) -> nn.Module:
+    cell = CoupledLstm(inputs, hidden)
+    _remember(cell.b, cell.blocks, "i", -1.0)  # what it doesn't take in, it keeps
+    return Unrolled(cell)
 
 
 def _gru(inputs: int, hidden: int) -> nn.Module:
     return _TorchCell(nn.GRU(inputs, hidden))
 
 
-# A new cell is one more entry here, and its name one more choice in EncoderConfig.
-CELLS: dict[str, Callable[[int, int], nn.Module]] = {"lstm": _lstm, "gru": _gru}
+def _rnn(inputs: int, hidden: int) -> nn.Module:
+    return _TorchCell(nn.RNN(inputs, hidden))
+
+
+def _remember(bias: Tensor, blocks: Sequence[str], gate: str, value: float = 1.0) -> None:
+    """Lets a cell remember by default (Jozefowicz et al. 2015)."""
+    with torch.no_grad():
+        bias.chunk(len(blocks))[blocks.index(gate)].fill_(value)
+
+
+# A new cell is one more entry here, and its name one more choice in EncoderConfig. Torch's kernels
+# are taken where there are some, the equations of asr.cells elsewhere.
+CELLS: dict[str, Callable[[int, int], nn.Module]] = {
+    "lstm": _lstm,
+    "peephole": _peephole,
+    "cifg": _coupled,
+    "gru": _gru,
+    "rnn": _rnn,
+}
 
 
 class RecurrentLayer(nn.Module):

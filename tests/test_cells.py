@@ -1,0 +1,121 @@
+"""Cells by their equations against torch's sealed kernels and ONNX Runtime's operators."""
+
+import numpy as np
+import pytest
+import torch
+
+from asr.audio import load_audio
+from asr.cells import CoupledLstm, Gru, Lstm, PeepholeLstm, Rnn, Unrolled
+from asr.checkpoint import load_model
+from asr.features import extract
+from asr.recurrent import reversal, turn
+
+TORCHS = [(Lstm, torch.nn.LSTM), (Gru, torch.nn.GRU), (Rnn, torch.nn.RNN)]
+
+
+@pytest.fixture(scope="module")
+def frames(librivox):
+    """Log-mel frames of three clips, ragged: (frames, batch, bins), and their lengths."""
+    clips = [extract(torch.from_numpy(load_audio(clip.audio_filepath))) for clip in librivox[:3]]
+    clips = [clip[: 60 + 25 * number] for number, clip in enumerate(clips)]
+    return torch.nn.utils.rnn.pad_sequence(clips), torch.tensor([len(clip) for clip in clips])
+
+
+@pytest.mark.parametrize(("ours", "torchs"), TORCHS)
+@pytest.mark.parametrize(("dtype", "near"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
+def test_outputs_states_and_gradients_are_torchs(ours, torchs, dtype, near, frames):
+    torch.manual_seed(0)
+    inputs, lengths = frames[0].to(dtype, copy=True).requires_grad_(), frames[1]
+    reference = torchs(80, 24, bidirectional=True).to(dtype)
+    packed = torch.nn.utils.rnn.pack_padded_sequence(inputs, lengths, enforce_sorted=False)
+    packed, last = reference(packed)
+    last = last if isinstance(last, tuple) else (last,)
+    expected = torch.nn.utils.rnn.pad_packed_sequence(packed)[0]
+    aim = torch.randn_like(expected)
+    wanted = torch.autograd.grad(expected, (inputs, *reference.parameters()), aim)
+    wanted_of = dict(zip(["x", *dict(reference.named_parameters())], wanted, strict=True))
+
+    order = reversal(lengths, len(inputs))
+    within = (torch.arange(len(inputs))[:, None] < lengths)[:, :, None]
+    for suffix, half in (("_l0", slice(24)), ("_l0_reverse", slice(24, None))):
+        cell = ours(80, 24).to(dtype)
+        cell.load_torch(reference.state_dict(), suffix)
+        turned = inputs if suffix == "_l0" else turn(inputs, order)
+        states = Unrolled(cell).states(turned)
+        for number, final in enumerate(last):
+            at_end = torch.stack([states[n - 1][number][b] for b, n in enumerate(lengths.tolist())])
+            torch.testing.assert_close(at_end, final[int(suffix != "_l0")], atol=near, rtol=near)
+        outputs = torch.stack([state[0] for state in states])
+        outputs = (outputs if suffix == "_l0" else turn(outputs, order)) * within
+        torch.testing.assert_close(outputs, expected[..., half], atol=near, rtol=near)
+        found = torch.autograd.grad(outputs, (cell.W, cell.U, cell.b), aim[..., half])
+        for gradient, name in zip(found, ("weight_ih", "weight_hh", "bias_ih"), strict=True):
+            torch.testing.assert_close(
+                gradient, wanted_of[name + suffix], atol=near * 30, rtol=near * 10
+            )
+
+
+@pytest.mark.parametrize(("ours", "torchs"), TORCHS)
+def test_weights_are_given_back(ours, torchs, frames):
+    torch.manual_seed(0)
+    reference, copy = torchs(80, 16), torchs(80, 16)
+    cell = ours(80, 16)
+    cell.load_torch(reference.state_dict())
+    copy.load_state_dict(cell.to_torch())
+    torch.testing.assert_close(copy(frames[0])[0], reference(frames[0])[0])
+
+
+def test_the_trained_model_is_the_same_by_its_equations(frames):
+    model = load_model().model
+    inputs, _ = model.front_end(frames[0].transpose(0, 1), frames[1])
+    layer = model.encoder.layers[0]
+    x = model.encoder.input_norm(inputs.transpose(0, 1))
+    for half in (layer.forwards, layer.backwards):
+        cell = Lstm(x.shape[-1], half.layer.hidden_size)
+        cell.load_torch(half.layer.state_dict())
+        torch.testing.assert_close(Unrolled(cell)(x), half(x), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("ours", [Lstm, PeepholeLstm, CoupledLstm])
+def test_the_lstms_are_those_of_onnx_runtime(ours, frames):
+    onnx = pytest.importorskip("onnx", reason="onnx makes the reference graph")
+    runtime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is the reference")
+    torch.manual_seed(0)
+    cell = ours(80, 12)
+    with torch.no_grad():
+        for parameter in cell.parameters():
+            parameter.uniform_(-0.5, 0.5)
+    blocks = dict(zip(cell.blocks, range(len(cell.blocks)), strict=True))
+
+    def rows(matrix):
+        """In ONNX's order i, o, f, c; a coupled forget gate is computed but not used."""
+        parts = matrix.detach().chunk(len(blocks))
+        return torch.cat([parts[blocks.get(name, 0)] for name in ("i", "o", "f", "c~")])[None]
+
+    weights = {
+        "W": rows(cell.W),
+        "R": rows(cell.U),
+        "B": torch.cat([rows(cell.b), torch.zeros(1, 48)], dim=1),
+    }
+    names = ["X", "W", "R", "B", "", "", ""]
+    if ours is PeepholeLstm:
+        p_i, p_f, p_o = cell.p.detach()
+        weights["P"] = torch.cat([p_i, p_o, p_f])[None]
+        names.append("P")
+    node = onnx.helper.make_node(
+        "LSTM", names, ["Y"], hidden_size=12, input_forget=int(ours is CoupledLstm)
+    )
+    value = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [node],
+        "lstm",
+        [value("X", onnx.TensorProto.FLOAT, [None, None, 80])],
+        [value("Y", onnx.TensorProto.FLOAT, None)],
+        [onnx.numpy_helper.from_array(w.numpy(), name) for name, w in weights.items()],
+    )
+    opsets = [onnx.helper.make_opsetid("", 14)]
+    model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    session = runtime.InferenceSession(model.SerializeToString())
+    (expected,) = session.run(None, {"X": frames[0].numpy()})
+    outputs = Unrolled(cell)(frames[0]).detach().numpy()
+    np.testing.assert_allclose(outputs, expected[:, 0], atol=1e-5)
