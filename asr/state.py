@@ -117,10 +117,12 @@ def _differences(
 ) -> list[str]:
     changed = []
     for key in sorted(old.keys() | new.keys()):
+        if key in free and free[key] is None:
+            continue
         before, after = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(after, dict):
             inner = dict.fromkeys(free.get(key) or ())
             changed += _differences(before, after, inner, f"{prefix}{key}.")
-        elif before != after and key not in free:
+        elif before != after:
             changed.append(prefix + key)
     return changed

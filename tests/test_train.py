@@ -138,6 +138,9 @@ def test_a_run_is_never_overwritten_and_never_resumed_as_another(recipe_path, un
     other = load_recipe(recipe_path, [f"output={undisturbed}", "train.peak_rate=1e-3"])
     with pytest.raises(AsrError, match=r"started with other settings \(train.peak_rate\)"):
         train(other, resume=True)
+    free = ["lm.order=2", "data.test=[x]", "data.tune={x: y}", "train.workers=1"]
+    later = load_recipe(recipe_path, [f"output={undisturbed}", *free])
+    assert train(later, resume=True) == undisturbed / "model"  # they don't change what is trained
 
 
 def test_a_damaged_state_is_named(recipe_path, tmp_path, undisturbed):
