@@ -72,6 +72,8 @@ class EncoderConfig(Section):
     # After this layer, counted from 1, two frames are stacked into one: the layers above read half
     # as many, and the heads there emit twice as many for each. 0 for never.
     stack_after: Natural = 0
+    # Between recurrent layers, self-attention to so many frames to either side; 0 for none.
+    attention_window: Natural = 0
     # Of whole channels for a whole utterance (variational dropout, Gal and Ghahramani 2016).
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from asr.attention import LocalAttention
 from asr.config import EncoderConfig, FrontEndConfig, HeadName, ModelConfig
 from asr.recurrent import RecurrentLayer, reversal
 
@@ -65,7 +66,7 @@ class FrontEnd(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Stacked recurrent layers with layer normalisation and dropout."""
+    """Stacked recurrent layers with layer normalisation and dropout, perhaps attention between."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -73,6 +74,7 @@ class Encoder(nn.Module):
         self.input_norm = nn.LayerNorm(config.hidden)
         self.layers = nn.ModuleList()
         self.norms = nn.ModuleList()
+        self.attentions = nn.ModuleList()  # behind each layer but the last
         width = config.hidden
         self.widths: list[int] = []  # of the outputs of each layer
         for number in range(1, config.layers + 1):
@@ -80,6 +82,8 @@ class Encoder(nn.Module):
             self.layers.append(layer)
             self.norms.append(nn.LayerNorm(layer.width))
             self.widths.append(layer.width)
+            if config.attention_window and number < config.layers:
+                self.attentions.append(LocalAttention(layer.width, config.attention_window))
             width = layer.width * (2 if number == self.stack_after else 1)
         self.dropout = VariationalDropout(config.dropout)
 
@@ -93,6 +97,8 @@ class Encoder(nn.Module):
         outputs = []
         for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True), 1):
             x = self.dropout(norm(layer(x, order)))
+            if number <= len(self.attentions):
+                x = x + self.dropout(self.attentions[number - 1](x, lengths))
             outputs.append(x.transpose(0, 1))
             if number == self.stack_after:
                 x = stack_pairs(x * within(lengths, len(x)).T[:, :, None])

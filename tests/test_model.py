@@ -17,6 +17,7 @@ from asr.recurrent import CELLS, RecurrentLayer, reversal
 CONFIGS = {
     "one direction": ModelConfig(encoder=EncoderConfig(layers=2, hidden=24, bidirectional=False)),
     **{cell: ModelConfig(encoder=EncoderConfig(layers=2, hidden=24, cell=cell)) for cell in CELLS},
+    "attention": ModelConfig(encoder=EncoderConfig(layers=2, hidden=24, attention_window=7)),
     "stacked": ModelConfig(encoder=EncoderConfig(layers=3, hidden=24, stack_after=1)),
     "two emissions": ModelConfig(
         front_end=FrontEndConfig(channels=(4, 8, 8)),
