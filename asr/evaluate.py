@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 from asr.corpora.librispeech import find_subsets, read_subset
 from asr.errors import AsrError
-from asr.manifest import Utterance, read_manifest
+from asr.manifest import Utterance, scan_manifest
+from asr.pairing import UtteranceText
 from asr.progress import track
-from asr.score import Score, alignment, score
+from asr.results import Evaluation
+from asr.score import score
 from asr.text import normalise
 from asr.transcribe import Transcriber
-
-_WIDTH = 100  # characters of a table that is not shown in a terminal
+from asr.transcript import Transcript, Word
 
 
 @dataclass(frozen=True)
@@ -31,24 +28,7 @@ class DataSet:
 
     name: str
     utterances: Sequence[Utterance]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What a model made of a data set."""
-
-    name: str
-    score: Score
-    references: Sequence[Utterance]  # texts as they are scored, without the utterances that failed
-    hypotheses: Sequence[str]  # at the same positions
-    failures: Sequence[str]  # one sentence for each utterance whose audio could not be read
-    audio_seconds: float
-    wall_seconds: float  # from files to text, the model already loaded
-    units: str = "words"  # or phones, each scored as if it were a word
-
-    @property
-    def real_time_factor(self) -> float:
-        return self.wall_seconds / self.audio_seconds if self.audio_seconds else math.nan
+    problems: Sequence[str] = ()  # what is wrong with lines that are no utterances
 
 
 def read_data(path: str | Path) -> list[DataSet]:
@@ -57,11 +37,14 @@ def read_data(path: str | Path) -> list[DataSet]:
     A folder of several subsets gives one data set for each.
 
     Raises:
-        AsrError: it is neither, or can't be read.
+        AsrError: it is neither, can't be read, or has no line that can.
     """
     path = Path(path)
     if not path.is_dir():
-        return [DataSet(path.stem, read_manifest(path))]
+        found, problems = scan_manifest(path)
+        if not found:
+            raise problems[0]
+        return [DataSet(path.stem, found, [str(problem) for problem in problems])]
     sets = []
     for folder in find_subsets(path) or [path]:
         utterances, _ = read_subset(folder)
@@ -77,9 +60,10 @@ def evaluate(transcriber: Transcriber, data: DataSet, batch_size: int = 8) -> Ev
     Of a model of phones whose decoder has no lexicon, the phones are scored, and the boundaries
     between words.
     """
-    references: list[Utterance] = []
+    references: list[UtteranceText] = []
     hypotheses: list[str] = []
-    failures: list[str] = []
+    words: list[Sequence[Word]] = []
+    failures = list(data.problems)
     seconds = 0.0
     start = time.perf_counter()
     results = transcriber.transcribe_files(
@@ -90,51 +74,25 @@ def evaluate(transcriber: Transcriber, data: DataSet, batch_size: int = 8) -> Ev
         if isinstance(transcript, AsrError):
             failures.append(f"{utterance.utterance_id}: {transcript}")
             continue
-        references.append(replace(utterance, text=transcriber.reference(utterance.text)))
-        words = transcriber.writes_words
-        hypotheses.append(normalise(transcript.text) if words else transcript.text)
+        references.append(
+            UtteranceText(
+                utterance.utterance_id,
+                transcriber.reference(utterance.text),
+                utterance.speaker,
+                transcript.duration,
+                utterance.audio_filepath,
+            )
+        )
+        text = normalise(transcript.text) if transcriber.writes_words else transcript.text
+        hypotheses.append(text)
+        words.append(_words(transcript, text))
         seconds += transcript.duration
     wall = time.perf_counter() - start
-    result = score([utterance.text for utterance in references], hypotheses)
+    result = score([reference.text for reference in references], hypotheses)
     units = "words" if transcriber.writes_words else "phones"
-    return Evaluation(data.name, result, references, hypotheses, failures, seconds, wall, units)
-
-
-def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
-    """Several sets scored as if they were one."""
-    references = [utterance for e in evaluations for utterance in e.references]
-    hypotheses = [hypothesis for e in evaluations for hypothesis in e.hypotheses]
     return Evaluation(
-        "+".join(e.name for e in evaluations),
-        score([utterance.text for utterance in references], hypotheses),
-        references,
-        hypotheses,
-        [failure for e in evaluations for failure in e.failures],
-        sum(e.audio_seconds for e in evaluations),
-        sum(e.wall_seconds for e in evaluations),
-        evaluations[0].units,
+        data.name, result, references, hypotheses, words, failures, seconds, wall, units
     )
-
-
-def to_record(evaluation: Evaluation) -> dict[str, Any]:
-    """The figures of an evaluation for JSON; rates are fractions, null where infinite."""
-    scored = evaluation.score
-    return {
-        "name": evaluation.name,
-        "utterances": scored.utterances,
-        "scored": evaluation.units,
-        "words": scored.words.reference,
-        "wer": _finite(scored.wer),
-        "cer": _finite(scored.cer) if evaluation.units == "words" else None,
-        "substitutions": scored.words.substitutions,
-        "deletions": scored.words.deletions,
-        "insertions": scored.words.insertions,
-        "sentence_errors": scored.wrong_utterances,
-        "failed": len(evaluation.failures),
-        "audio_seconds": round(evaluation.audio_seconds, 3),
-        "wall_seconds": round(evaluation.wall_seconds, 3),
-        "rtf": _finite(evaluation.real_time_factor),
-    }
 
 
 def describe_run(transcriber: Transcriber) -> dict[str, Any]:
@@ -146,44 +104,7 @@ def describe_run(transcriber: Transcriber) -> dict[str, Any]:
     }
 
 
-def print_table(records: Sequence[dict[str, Any]], title: str, console: Console) -> None:
-    """The figures of :func:`to_record`, each record with its ``decoder``, as a table."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in ("set", "decoder"):
-        table.add_column(column, no_wrap=True)
-    for column in ("utt.", "words", "WER %", "sub", "del", "ins", "CER %", "SER %", "x real time"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for record in records:
-        wrong = record["sentence_errors"] / max(1, record["utterances"])
-        table.add_row(
-            record["name"] + ("*" if record.get("scored") == "phones" else ""),
-            record["decoder"],
-            str(record["utterances"]),
-            str(record["words"]),
-            _percent(record["wer"]),
-            *(str(record[key]) for key in ("substitutions", "deletions", "insertions")),
-            _percent(record["cer"]),
-            _percent(wrong),
-            f"{1 / record['rtf']:.0f}" if record["rtf"] else "-",
-        )
-    if any(record.get("scored") == "phones" for record in records):
-        table.caption = "* phones, not words"
-    if not console.is_terminal:  # a file or a pipe has no width that the table would have to fit
-        console = Console(file=console.file, width=_WIDTH)
-    console.print(table)
-
-
-def print_alignments(evaluation: Evaluation, console: Console) -> None:
-    """Reference against hypothesis of every utterance, with the errors marked."""
-    for utterance, hypothesis in zip(evaluation.references, evaluation.hypotheses, strict=True):
-        picture = alignment(utterance.text, hypothesis)
-        console.print(utterance.utterance_id, style="bold", markup=False, highlight=False)
-        console.print(picture + "\n", markup=False, highlight=False, soft_wrap=True)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _percent(fraction: float | None) -> str:
-    return "-" if fraction is None else f"{100 * fraction:.2f}"
+def _words(transcript: Transcript, text: str) -> Sequence[Word]:
+    """The words with their times, if they are those that are scored."""
+    words = transcript.words
+    return words if [word.text for word in words] == text.split() else ()

@@ -1,0 +1,106 @@
+"""asr compare: whether one set of transcripts is better than another."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asr.commands.options import Groups
+from asr.commands.texts import READS, add_reading, describe, read_hypotheses, read_references
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from asr.compare import Comparison
+
+
+def add(groups: Groups) -> None:
+    """Its options."""
+    compare = groups.add_parser(
+        "compare",
+        help="whether one recogniser is better than another",
+        description="Compare two recognisers on the same utterances: the difference of their word "
+        "error rates with its 95 %% interval, and whether it is more than chance, by the paired "
+        f"bootstrap and by matched pairs (MAPSSWE). {READS}",
+        epilog="Example: asr compare dev-clean.jsonl greedy.txt beam.txt",
+    )
+    compare.add_argument("reference", type=Path, metavar="REF", help="what was said")
+    compare.add_argument("first", type=Path, metavar="A", help="what a recogniser wrote")
+    compare.add_argument("second", type=Path, metavar="B", help="what another one wrote")
+    add_reading(compare)
+    compare.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
+    compare.add_argument(
+        "--changed",
+        type=int,
+        default=5,
+        metavar="N",
+        help="show the utterances that changed most (default: 5)",
+    )
+    compare.set_defaults(run=_compare)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    """Whether one set of transcripts is better than another."""
+    import json
+
+    from rich.console import Console
+
+    from asr import compare
+    from asr.files import write_text
+    from asr.results import from_pairs
+
+    references = read_references(options.reference, options)
+    paths = (options.first, options.second)
+    pairs = [read_hypotheses(path, references, options) for path in paths]
+    names = [path.stem for path in paths]
+    if names[0] == names[1]:
+        names = [str(path) for path in paths]
+    comparison = compare.compare(*map(from_pairs, names, pairs))
+    _print(comparison, options.changed, Console())
+    if options.json:
+        report = {
+            "reference": str(options.reference),
+            "hypotheses": [str(path) for path in paths],
+            **describe(options),
+            "missing": [pair.missing for pair in pairs],
+            "extra": [pair.extra for pair in pairs],
+            **compare.comparison_record(comparison),
+        }
+        write_text(options.json, json.dumps(report, indent=2) + "\n")
+    return 1 if any(pair.missing or pair.extra for pair in pairs) else 0
+
+
+def _print(comparison: Comparison, changed: int, console: Console) -> None:
+    from asr.compare import FEW_SEGMENTS
+    from asr.results import to_record
+    from asr.tables import print_table
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    records = [to_record(evaluation) for evaluation in (comparison.first, comparison.second)]
+    print_table(records, "", console)
+    drawn, matched = comparison.bootstrap, comparison.matched_pairs
+    say(
+        f"B - A: {100 * comparison.difference:+.2f} points of WER, "
+        f"95 % interval {100 * drawn.low:+.2f} to {100 * drawn.high:+.2f}"
+    )
+    say(
+        f"Paired bootstrap over {drawn.units} {drawn.over}: {_p(drawn.p)}; "
+        f"B is better on {100 * drawn.improvement:.1f} % of the redrawn sets"
+    )
+    rough = " (few: the p-value is rough)" if matched.segments < FEW_SEGMENTS else ""
+    say(f"Matched pairs (MAPSSWE) over {matched.segments} segments{rough}: {_p(matched.p)}")
+    same = comparison.first.score.utterances - len(comparison.changes)
+    better = sum(change.difference < 0 for change in comparison.changes)
+    worse = len(comparison.changes) - better
+    say(f"Of the utterances, {better} have fewer errors in B, {worse} have more, {same} as many.")
+    for change in comparison.changes[: max(0, changed)]:
+        counts = f"{change.first_errors} errors to {change.second_errors}"
+        say(f"\n{change.reference.utterance_id}: {counts}")
+        say(f"REF: {change.reference.text}\n  A: {change.first}\n  B: {change.second}")
+
+
+def _p(value: float) -> str:
+    return f"p = {value:.4f}" if value >= 0.0001 else "p < 0.0001"

@@ -1,0 +1,1 @@
+"""One HTML page on an evaluation, which can be sent to a colleague as it is."""

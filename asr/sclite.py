@@ -1,0 +1,90 @@
+"""Files for NIST's sclite, which has scored recognisers since the 1990s.
+
+NAME.ref.trn and NAME.hyp.trn are compared by ``sclite -r NAME.ref.trn -h NAME.hyp.trn -i spu_id``,
+NAME.stm and NAME.ctm, which have times, by ``sclite -r NAME.stm stm -h NAME.ctm ctm``, both without
+regard to case unless told ``-s``. sclite weighs a substitution 4, a deletion and an insertion 3:
+where several alignments have as few errors as can be, it may split them otherwise than we do, and
+now and then it finds an error more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from asr.errors import AsrError
+from asr.files import write_text
+from asr.results import Evaluation
+
+_MARKS = re.compile(r"[{}@]|^;;|\s/\s")  # what sclite reads as something other than a word
+_NOBODY = "unknown"  # the speaker of an stm file where none is known
+
+
+def write_sclite(folder: str | Path, evaluation: Evaluation) -> list[Path]:
+    """Writes the two trn files, and stm and ctm where the times of all words are known.
+
+    Returns:
+        The files written.
+
+    Raises:
+        AsrError: an utterance id or a text is such that sclite would read something else.
+    """
+    folder = Path(folder)
+    references = evaluation.references
+    for utterance, heard in zip(references, evaluation.hypotheses, strict=True):
+        _check(utterance.utterance_id, utterance.text, heard)
+    names = [utterance.utterance_id for utterance in references]
+    texts = {
+        "ref.trn": _trn([utterance.text for utterance in references], names),
+        "hyp.trn": _trn(evaluation.hypotheses, names),
+    }
+    if _has_times(evaluation):
+        texts |= {"stm": _stm(evaluation), "ctm": _ctm(evaluation)}
+    for extension, text in texts.items():
+        write_text(folder / f"{evaluation.name}.{extension}", text)
+    return [folder / f"{evaluation.name}.{extension}" for extension in texts]
+
+
+def _check(name: str, *texts: str) -> None:
+    if re.search(r"[\s()]", name):
+        raise AsrError(f"sclite takes no utterance id with spaces or parentheses, such as {name!r}")
+    for text in texts:
+        if found := _MARKS.search(text):
+            raise AsrError(
+                f"sclite would not read {found[0].strip()} in the text of {name} as it stands; "
+                "take it out, or score with --normalise"
+            )
+
+
+def _has_times(evaluation: Evaluation) -> bool:
+    """True if of each utterance the duration is known and each word of the hypothesis has times."""
+    if len(evaluation.words) != len(evaluation.hypotheses) or not all(evaluation.durations):
+        return False
+    return all(
+        len(words) == len(alignment.hypothesis)
+        for words, alignment in zip(evaluation.words, evaluation.score.alignments, strict=True)
+    )
+
+
+def _trn(texts: Sequence[str], names: Sequence[str]) -> str:
+    rows = zip(texts, names, strict=True)
+    return "".join(f"{' '.join(text.split())} ({name})\n".lstrip() for text, name in rows)
+
+
+def _stm(evaluation: Evaluation) -> str:
+    lines = [
+        f"{u.utterance_id} 1 {u.speaker or _NOBODY} 0.000 {u.duration:.3f} "
+        f"{' '.join(u.text.split())}".rstrip()
+        for u in evaluation.references
+    ]
+    return "".join(line + "\n" for line in sorted(lines))
+
+
+def _ctm(evaluation: Evaluation) -> str:
+    rows = zip(evaluation.references, evaluation.words, strict=True)
+    return "".join(
+        f"{u.utterance_id} 1 {w.start:.3f} {w.end - w.start:.3f} {w.text} {w.confidence:.4f}\n"
+        for u, words in sorted(rows, key=lambda row: row[0].utterance_id)
+        for w in words
+    )

@@ -1,0 +1,153 @@
+"""Figures as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from asr.results import Evaluation, Record
+from asr.score import picture
+
+_WIDTH = 100  # characters of a table that is not shown in a terminal
+_ERRORS = ("WER %", "95 % interval", "sub", "del", "ins")
+_WORST = 10  # rows of a list that goes on in the JSON
+
+
+def print_table(records: Sequence[Record], title: str, console: Console) -> None:
+    """The figures of :func:`asr.results.to_record`, each with its ``decoder`` if it has one."""
+    has_decoder = any("decoder" in record for record in records)
+    has_speed = any(record["rtf"] for record in records)
+    table = _table(("set", "decoder") if has_decoder else ("set",))
+    _numbers(
+        table, "utt.", "words", "WER %", "95 % interval", "sub", "del", "ins", "CER %", "SER %"
+    )
+    if has_speed:
+        _numbers(table, "x real\ntime")
+    for record in records:
+        wrong = record["sentence_errors"] / max(1, record["utterances"])
+        _add_row(
+            table,
+            record["name"] + ("*" if record.get("scored") == "phones" else ""),
+            *([record["decoder"]] if has_decoder else []),
+            str(record["utterances"]),
+            str(record["words"]),
+            _percent(record["wer"]),
+            _range(record.get("wer_interval")),
+            *(str(record[key]) for key in ("substitutions", "deletions", "insertions")),
+            _percent(record["cer"]),
+            _percent(wrong),
+            *([f"{1 / record['rtf']:.0f}" if record["rtf"] else "-"] if has_speed else []),
+        )
+    notes = []
+    if any(record.get("scored") == "phones" for record in records):
+        notes.append("* phones, not words")
+    redrawn = dict.fromkeys(
+        record["interval_over"] for record in records if record.get("interval_over")
+    )
+    if redrawn:
+        notes.append(f"Intervals: bootstrap over {' or '.join(redrawn)}.")
+    _print(table, title, console)
+    for note in notes:
+        console.print(note, style="dim", highlight=False)
+
+
+def print_details(name: str, details: Record, console: Console) -> None:
+    """What :func:`asr.results.to_details` found in the set ``name``."""
+    speakers, worst = details["speakers"], details["speakers"][:_WORST]
+    if speakers:
+        shown = "" if len(worst) == len(speakers) else f", the worst {_WORST} of {len(speakers)}"
+        _print_groups(f"{name} by speaker{shown}", "speaker", worst, console)
+    _print_groups(f"{name} by length of the reference", "words", details["lengths"], console)
+    if details["speaking_rates"]:
+        title = f"{name} by speaking rate"
+        _print_groups(title, "words/s", details["speaking_rates"], console)
+    _print_confusions(name, details["confusions"], console)
+    silence = details["silence"]
+    if silence["utterances"]:
+        console.print(
+            f"Silence: {silence['insertions']} words inserted in {silence['with_insertions']} of "
+            f"{silence['utterances']} utterances with an empty reference.\n",
+            highlight=False,
+        )
+
+
+def print_alignments(evaluation: Evaluation, console: Console) -> None:
+    """Reference against hypothesis of every utterance, with the errors marked."""
+    for utterance, alignment in zip(
+        evaluation.references, evaluation.score.alignments, strict=True
+    ):
+        console.print(utterance.utterance_id, style="bold", markup=False, highlight=False)
+        console.print(picture(alignment) + "\n", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_groups(title: str, of: str, groups: Sequence[Record], console: Console) -> None:
+    table = _table((of,))
+    _numbers(table, "utt.", "ref. words", *_ERRORS)
+    for group in groups:
+        _add_row(
+            table,
+            group["name"],
+            str(group["utterances"]),
+            str(group["words"]),
+            _percent(group["wer"]),
+            _range(group["wer_interval"]),
+            *(str(group[key]) for key in ("substitutions", "deletions", "insertions")),
+        )
+    _print(table, title, console)
+
+
+def _print_confusions(name: str, confusions: Record, console: Console) -> None:
+    substituted, deleted, inserted = (
+        confusions[kind][:_WORST] for kind in ("substitutions", "deletions", "insertions")
+    )
+    if not (substituted or deleted or inserted):
+        return
+    table = _table(())
+    for kind in ("substituted", "deleted", "inserted"):
+        _numbers(table, "")
+        table.add_column(kind, no_wrap=True, min_width=12)
+    for row in range(max(map(len, (substituted, deleted, inserted)))):
+        cells: list[str] = []
+        for column in (substituted, deleted, inserted):
+            entry: Record = column[row] if row < len(column) else {}
+            words = f"{entry['reference']} > {entry['hypothesis']}" if "reference" in entry else ""
+            cells += [str(entry.get("count", "")), words or entry.get("word", "")]
+        _add_row(table, *cells)
+    _print(table, f"{name}: the most frequent errors", console)
+
+
+def _table(names: Sequence[str]) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in names:
+        table.add_column(name, no_wrap=True)
+    return table
+
+
+def _add_row(table: Table, *cells: str) -> None:
+    table.add_row(*map(Text, cells))  # a name or a word in brackets is no markup
+
+
+def _print(table: Table, title: str, console: Console) -> None:
+    if title:
+        console.print(title, style="italic", markup=False, highlight=False, soft_wrap=True)
+    # A file or a pipe has no width that the table would have to fit.
+    wide = console if console.is_terminal else Console(file=console.file, width=_WIDTH)
+    wide.print(table)
+
+
+def _numbers(table: Table, *names: str) -> None:
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+
+
+def _percent(fraction: float | None) -> str:
+    return "-" if fraction is None else f"{100 * fraction:.2f}"
+
+
+def _range(ends: Any) -> str:
+    return f"{100 * ends[0]:.2f}-{100 * ends[1]:.2f}" if ends else "-"
