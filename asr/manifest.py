@@ -7,6 +7,9 @@ The keys are NeMo's (``audio_filepath``, ``duration``, ``text``) plus ``utteranc
 from __future__ import annotations
 
 import json
+import math
+import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,19 +35,45 @@ def read_manifest(path: str | Path) -> list[Utterance]:
     Raises:
         AsrError: the file can't be read, or a line of it is no utterance.
     """
+    utterances, problems = scan_manifest(path)
+    if problems:
+        raise problems[0]
+    return utterances
+
+
+def scan_manifest(
+    path: str | Path, *, durations: bool = True
+) -> tuple[list[Utterance], list[AsrError]]:
+    """Reads the lines of a manifest that can be read.
+
+    Args:
+        path: the manifest.
+        durations: whether an utterance needs one; else one that has none gets a NaN.
+
+    Returns:
+        The utterances, and what is wrong with each of the other lines.
+
+    Raises:
+        AsrError: the file can't be read, or holds nothing.
+    """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
         raise AsrError(f"the manifest {path} {why_unreadable(error)}") from error
     except UnicodeDecodeError as error:
         raise AsrError(f"the manifest {path} is not UTF-8 text; is it a manifest?") from error
-    utterances = [
-        _parse(line, path, number) for number, line in enumerate(lines, 1) if line.strip()
-    ]
-    if not utterances:
+    utterances, problems = [], []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            utterances.append(_parse(line, path, number, durations))
+        except AsrError as error:
+            problems.append(error)
+    if not utterances and not problems:
         raise AsrError(f"the manifest {path} holds no utterance")
-    return utterances
+    return utterances, problems
 
 
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
@@ -55,26 +84,44 @@ def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
-def _parse(line: str, path: Path, number: int) -> Utterance:
+def _parse(line: str, path: Path, number: int, durations: bool) -> Utterance:
     where = f"line {number} of the manifest {path}"
     try:
         record = json.loads(line)
     except json.JSONDecodeError as error:
         raise AsrError(f"{where} is not a JSON object ({error.msg})") from error
+    except (ValueError, RecursionError) as error:  # thousands of digits, thousands of brackets
+        raise AsrError(f"{where} is not a JSON object that can be read") from error
     if not isinstance(record, dict):
         raise AsrError(f"{where} is not a JSON object")
-    audio, duration, text = (record.get(key) for key in ("audio_filepath", "duration", "text"))
-    if not isinstance(audio, str) or not audio:
+    audio, text = record.get("audio_filepath"), record.get("text")
+    if not isinstance(audio, str) or not _is_path(audio):
         raise AsrError(f"{where} has no audio_filepath")
-    if isinstance(duration, bool) or not isinstance(duration, int | float) or not duration > 0:
+    duration = _seconds(record.get("duration"))
+    if math.isnan(duration) and durations:
         raise AsrError(f"{where} has no positive duration")
     if not isinstance(text, str):
         raise AsrError(f"{where} has no text")
     speaker = record.get("speaker")
     return Utterance(
         audio_filepath=str(path.parent / audio),  # an absolute path stays as it is
-        duration=float(duration),
+        duration=duration,
         text=text,
         utterance_id=str(record.get("utterance_id") or Path(audio).stem),
         speaker=None if speaker is None else str(speaker),
     )
+
+
+def _is_path(name: str) -> bool:
+    """Whether a file can have that name: none is empty, holds a NUL or half a character."""
+    try:
+        return b"\0" not in os.fsencode(name) != b""
+    except UnicodeEncodeError:
+        return False
+
+
+def _seconds(duration: object) -> float:
+    """A duration above zero, or NaN for what is none."""
+    if isinstance(duration, bool) or not isinstance(duration, int | float):
+        return math.nan
+    return float(duration) if 0 < duration <= sys.float_info.max else math.nan

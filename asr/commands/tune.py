@@ -51,6 +51,7 @@ def _tune(options: argparse.Namespace) -> int:
         choose_device(options.device),
         options.batch_size,
     )
+    failures = [*(problem for data in sets for problem in data.problems), *failures]
     for failure in failures:
         complain(f"not tuned on: {failure}")
     write_decoder_config(options.output, config)

@@ -6,7 +6,6 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,7 +107,7 @@ def read_table(path: Path) -> tuple[list[Row], list[tuple[int, str]]]:
 
 def _find_delimiter(lines: Sequence[str]) -> str | None:
     for delimiter in _DELIMITERS:
-        first = next(csv.reader(lines[:1], delimiter=delimiter), [])
+        first = _fields(lines[0], delimiter)
         if _find(first, _AUDIO) is not None and _find(first, _TEXT) is not None:
             return delimiter
     return next((d for d in _DELIMITERS if all(d in line for line in lines[:50])), None)
@@ -127,11 +126,15 @@ def _split(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
             return
     for number, line in enumerate(io.StringIO(text, newline=None), 1):
         line = line.removesuffix("\n")
-        record = line.split(delimiter)
-        if delimiter in _QUOTED:
-            with suppress(csv.Error):
-                record = next(csv.reader([line], delimiter=delimiter, strict=True), [])
-        yield number, record
+        yield number, _fields(line, delimiter) if delimiter in _QUOTED else line.split(delimiter)
+
+
+def _fields(line: str, delimiter: str) -> list[str]:
+    """The fields of one line; quotation marks count only if they make sense."""
+    try:
+        return next(csv.reader([line], delimiter=delimiter, strict=True), [])
+    except csv.Error:
+        return line.split(delimiter)
 
 
 def _from_header(record: Sequence[str], path: Path) -> _Columns | None:

@@ -1,0 +1,53 @@
+"""Forced alignment: when the words of a known text were said.
+
+>>> from asr.align import align
+>>> [(word.text, word.start) for word in align("speech.wav", "hello world").words]
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from asr.align.aligner import Aligner
+from asr.align.alignment import AlignedUnit, AlignedWord, Alignment
+
+__all__ = ["AlignedUnit", "AlignedWord", "Aligner", "Alignment", "align", "load_aligner"]
+
+
+def align(
+    audio: str | Path, text: str, *, model: str | Path | None = None, device: str = "auto"
+) -> Alignment:
+    """Aligns one recording; for several, load an :class:`Aligner` once.
+
+    Args:
+        audio: the file, of any length.
+        text: what is said in it.
+        model: a model's folder or the name of a bundled one; by default the bundled default.
+        device: ``cpu``, ``cuda`` or ``auto``.
+
+    Raises:
+        AsrError: the audio can't be read, the text can't be spelled, they don't fit, or there is
+            no such model or device.
+    """
+    return load_aligner(model, device).align(audio, text)
+
+
+def load_aligner(model: str | Path | None = None, device: str = "auto") -> Aligner:
+    """Loads a model, ready to align.
+
+    Args:
+        model: a model's folder or the name of a bundled one; by default the bundled default.
+        device: ``cpu``, ``cuda`` or ``auto``.
+
+    Raises:
+        AsrError: there is no such model or device, or a file is missing or damaged.
+    """
+    from asr.checkpoint import load_model
+    from asr.decode import make_decoder
+    from asr.device import choose_device
+    from asr.recognise import Recogniser
+
+    checkpoint = load_model(model)
+    # Nothing is decoded; the main head is the one whose units are the text.
+    decoder = make_decoder("greedy", checkpoint.tokenizer)
+    return Aligner(Recogniser(checkpoint, decoder, choose_device(device)))

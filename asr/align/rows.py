@@ -1,0 +1,44 @@
+"""The log-probabilities of one recording, on disk once they are many."""
+
+from __future__ import annotations
+
+import tempfile
+
+import numpy as np
+from numpy.typing import NDArray
+
+_IN_MEMORY = 32 << 20  # bytes: about three hours of characters at 25 frames a second
+
+
+class Rows:
+    """Frames of log-probabilities, added at the end, read anywhere.
+
+    Args:
+        units: how many units there are, the blank included.
+    """
+
+    def __init__(self, units: int) -> None:
+        self._units = units
+        self._frames = 0
+        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
+
+    def __len__(self) -> int:
+        """The frames there are."""
+        return self._frames
+
+    def append(self, rows: NDArray[np.float32]) -> None:
+        """Adds frames, shape (frames, units)."""
+        self._file.seek(0, 2)
+        self._file.write(rows.astype(np.float32, copy=False).tobytes())
+        self._frames += len(rows)
+
+    def read(self, start: int, stop: int) -> NDArray[np.float32]:
+        """The frames from ``start`` up to ``stop``, shape (frames, units)."""
+        width = self._units * np.dtype(np.float32).itemsize
+        self._file.seek(start * width)
+        data = self._file.read((min(stop, self._frames) - start) * width)
+        return np.frombuffer(data, np.float32).reshape(-1, self._units)
+
+    def close(self) -> None:
+        """Gives back memory and disk."""
+        self._file.close()

@@ -1,0 +1,91 @@
+"""How alignments are written: one small function for each format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+
+from asr.align.alignment import AlignedUnit, AlignedWord, Alignment
+
+
+def to_ctm(alignment: Alignment, name: str) -> str:
+    """NIST's time-marked words: recording, channel, start, duration, word, confidence."""
+    recording = "_".join(name.split())  # fields are apart by white space
+    return "".join(
+        f"{recording} 1 {word.start:.3f} {word.end - word.start:.3f} {word.text} "
+        f"{word.confidence:.4f}\n"
+        for word in alignment.words
+    )
+
+
+def to_json(alignment: Alignment, name: str) -> str:
+    """One JSON object on one line, with all there is."""
+    return json.dumps({"id": name, **asdict(alignment)}, ensure_ascii=False) + "\n"
+
+
+def to_textgrid(alignment: Alignment, name: str) -> str:
+    """Praat's long text format, with a tier of words and one of units.
+
+    The intervals of a tier leave no time out, so pauses have intervals too, with empty labels.
+    """
+    end = round(alignment.duration, 3)
+    words = _tiled(alignment.words, end)
+    units = _tiled([unit for word in alignment.words for unit in word.units], end)
+    lines = [
+        'File type = "ooTextFile"',
+        'Object class = "TextGrid"',
+        "",
+        "xmin = 0",
+        f"xmax = {end}",
+        "tiers? <exists>",
+        "size = 2",
+        "item []:",
+        *_tier(1, "words", words, end),
+        *_tier(2, alignment.unit_kind, units, end),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+# Each takes an alignment and a name for the recording; by the extension of the format's files.
+WRITERS: dict[str, Callable[[Alignment, str], str]] = {
+    "ctm": to_ctm,
+    "json": to_json,
+    "TextGrid": to_textgrid,
+}
+
+_Interval = tuple[float, float, str]
+
+
+def _tiled(parts: Iterable[AlignedWord | AlignedUnit], end: float) -> list[_Interval]:
+    """Start, end and label of all intervals from 0 to ``end``."""
+    intervals = []
+    at = 0.0
+    for part in parts:
+        if part.start > at:
+            intervals.append((at, part.start, ""))
+        intervals.append((part.start, part.end, part.text))
+        at = part.end
+    if end > at:
+        intervals.append((at, end, ""))
+    return intervals
+
+
+def _tier(number: int, name: str, intervals: Sequence[_Interval], end: float) -> list[str]:
+    lines = [
+        f"    item [{number}]:",
+        '        class = "IntervalTier"',
+        f'        name = "{name}"',
+        "        xmin = 0",
+        f"        xmax = {end}",
+        f"        intervals: size = {len(intervals)}",
+    ]
+    for position, (start, stop, label) in enumerate(intervals, 1):
+        quoted = label.replace('"', '""')
+        lines += [
+            f"        intervals [{position}]:",
+            f"            xmin = {start}",
+            f"            xmax = {stop}",
+            f'            text = "{quoted}"',
+        ]
+    return lines

@@ -1,0 +1,165 @@
+"""asr align: when the words of a known text were said."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asr.commands.options import Groups, complain, positive
+from asr.errors import AsrError
+
+if TYPE_CHECKING:
+    from asr.align import Alignment
+
+FORMATS = ("ctm", "json", "TextGrid")  # repeated from asr.align.writers, which needs numpy
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A recording, what is said in it, and what to call it."""
+
+    audio: Path
+    text: str
+    name: str
+
+
+def add(groups: Groups) -> None:
+    """Its options."""
+    align = groups.add_parser(
+        "align",
+        help="find when the words of a known text were said",
+        description="Align a recording of any length with its text: when each word and each "
+        "character was said, and how sure that is. Texts are brought to the form that the model "
+        "writes. With a manifest (JSON lines of audio_filepath and text), all its recordings are "
+        "aligned, and one that can't be is reported and skipped.",
+        epilog="Example: asr align talk.wav talk.txt --format TextGrid -o aligned",
+    )
+    align.add_argument("audio", nargs="?", type=Path, metavar="AUDIO", help="a recording")
+    align.add_argument("text_file", nargs="?", type=Path, metavar="TEXT", help="a file of its text")
+    align.add_argument("--text", metavar="WORDS", help="its text, instead of a file")
+    align.add_argument("--manifest", type=Path, metavar="FILE", help="recordings with their texts")
+    align.add_argument("--format", choices=(*FORMATS, "all"), default="ctm", help="default: ctm")
+    align.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="write a file for each recording into it"
+    )
+    align.add_argument(
+        "--model", metavar="NAME_OR_DIR", help="a model's folder or a bundled model's name"
+    )
+    align.add_argument(
+        "--batch-size", type=positive, default=8, metavar="N", help="pieces of audio at a time"
+    )
+    align.add_argument("--device", default="auto", help="cpu, cuda or auto")
+    align.set_defaults(run=_align)
+
+
+def _align(options: argparse.Namespace) -> int:
+    """When the words of a known text were said."""
+    pairs, problems = _read_pairs(options)
+    formats = FORMATS if options.format == "all" else (options.format,)
+    if not options.output and (len(formats) > 1 or (options.manifest and "TextGrid" in formats)):
+        raise AsrError(f"{options.format} needs a folder to write files into; give one with -o")
+    for problem in problems:
+        complain(problem)
+    failed = len(problems)
+    if pairs:
+        failed += _align_all(pairs, formats, options)
+    if failed > 1:
+        complain(f"{failed} recordings could not be aligned")
+    return 1 if failed else 0
+
+
+def _align_all(pairs: Sequence[_Pair], formats: Sequence[str], options: argparse.Namespace) -> int:
+    """Aligns and writes; returns how many recordings could not be aligned or written."""
+    from asr.align import load_aligner
+    from asr.progress import listen
+
+    aligner = load_aligner(options.model, options.device)
+    failed = 0
+    shown = options.output is not None or not sys.stdout.isatty()
+    with listen("aligning", lambda: sum(map(_seconds, pairs)), shown) as progress:
+        wanted = ([(pair.audio, pair.text) for pair in pairs], options.batch_size, progress)
+        if options.output:  # files as soon as they can be written, lines in the order given
+            results = aligner.as_done(*wanted)
+        else:
+            results = enumerate(aligner.align_files(*wanted))
+        for index, result in results:
+            try:
+                if isinstance(result, AsrError):
+                    raise result
+                _write(result, pairs[index].name, formats, options.output)
+            except AsrError as error:
+                complain(error)
+                failed += 1
+    return failed
+
+
+def _seconds(pair: _Pair) -> float:
+    """How long a recording is, for the progress bar; nothing if it can't be read."""
+    from asr.audio import audio_duration
+
+    try:
+        return audio_duration(pair.audio)
+    except AsrError:
+        return 0.0
+
+
+def _write(alignment: Alignment, name: str, formats: Sequence[str], folder: Path | None) -> None:
+    from asr.align.writers import WRITERS
+    from asr.files import write_text
+
+    for extension in formats:
+        text = WRITERS[extension](alignment, name)
+        if folder is None:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+            continue
+        path = folder / f"{name}.{extension}"
+        try:
+            write_text(path, text)
+        except OSError as error:
+            raise AsrError(f"{path} can't be written: {error.strerror or error}") from error
+
+
+def _read_pairs(options: argparse.Namespace) -> tuple[list[_Pair], list[AsrError]]:
+    """What is to be aligned, and what is wrong with lines of the manifest."""
+    if options.manifest:
+        if options.audio or options.text is not None:
+            raise AsrError("give either a recording with its text or --manifest, not both")
+        return _read_manifest(options.manifest)
+    if not options.audio:
+        raise AsrError("there is nothing to align: give a recording and its text, or --manifest")
+    if (options.text is None) == (options.text_file is None):
+        raise AsrError(
+            f"the text of {options.audio} is needed once: as a file behind it, or with --text"
+        )
+    from asr.corpora.textfile import read_text
+
+    text = read_text(options.text_file) if options.text is None else options.text
+    return [_Pair(options.audio, text, options.audio.stem)], []
+
+
+def _read_manifest(path: Path) -> tuple[list[_Pair], list[AsrError]]:
+    """Pairs called by their ids; what can't be the name of a file of its own is a problem."""
+    from asr.manifest import scan_manifest
+
+    utterances, problems = scan_manifest(path, durations=False)
+    pairs: dict[str, _Pair] = {}
+    for utterance in utterances:
+        name = utterance.utterance_id
+        if not _names_a_file(name):
+            problems.append(AsrError(f"the utterance id {name!r} in {path} can't name a file"))
+        elif name in pairs:
+            problems.append(AsrError(f"the utterance id {name} is in {path} more than once"))
+        else:
+            pairs[name] = _Pair(Path(utterance.audio_filepath), utterance.text, name)
+    return list(pairs.values()), problems
+
+
+def _names_a_file(name: str) -> bool:
+    """Whether it is a path that stays within the folder it is seen from."""
+    path = Path(name)
+    return name.isprintable() and not path.is_absolute() and ".." not in path.parts
