@@ -2,6 +2,13 @@
 
 >>> import asr
 >>> asr.load().transcribe("speech.wav").text
+
+A recording of any length can be read as it is transcribed, by :class:`Segment`:
+
+>>> for segment in asr.load().segments("lecture.mp3"):
+...     print(f"{segment.start:8.2f} {segment.text}")
+...     for word in segment.words:
+...         print(f"{word.start:8.2f} {word.end:8.2f} {word.confidence:.2f} {word.text}")
 """
 
 from __future__ import annotations
@@ -9,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asr.errors import AsrError
+from asr.transcript import Reading, Segment, Transcript, Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +25,7 @@ if TYPE_CHECKING:
     from asr.transcribe import Transcriber
 
 __version__ = "0.1.0"
-__all__ = ["AsrError", "__version__", "load"]
+__all__ = ["AsrError", "Reading", "Segment", "Transcript", "Word", "__version__", "load"]
 
 
 def load(

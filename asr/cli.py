@@ -7,11 +7,24 @@ import sys
 from collections.abc import Sequence
 
 from asr import __version__
-from asr.commands import evaluate, lexicon, lm, prepare, run, train, transcribe, tune
+from asr.commands import (
+    align,
+    compare,
+    evaluate,
+    lexicon,
+    lm,
+    prepare,
+    run,
+    score,
+    train,
+    transcribe,
+    tune,
+)
 from asr.commands.options import complain
 from asr.errors import AsrError
 
-COMMANDS = (prepare, train, run, transcribe, evaluate, tune, lm, lexicon)  # as help lists them
+# As help lists them.
+COMMANDS = (prepare, train, run, transcribe, align, evaluate, score, compare, tune, lm, lexicon)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

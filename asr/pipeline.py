@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,17 @@ from typing import Any
 import asr
 from asr.checkpoint import WEIGHTS, load_model
 from asr.config import Recipe
-from asr.corpora import librispeech
+from asr.corpora import folder, librispeech
 from asr.corpora.summary import print_summary
 from asr.data import manifest_path
 from asr.decode.config import DECODER, DecoderConfig, write_decoder_config
 from asr.device import choose_device
-from asr.evaluate import describe_run, evaluate, print_table, read_data, to_record
+from asr.evaluate import describe_run, evaluate, read_data
 from asr.files import write_text
 from asr.manifest import read_manifest
 from asr.progress import console
+from asr.results import to_record
+from asr.tables import print_table
 from asr.tokenizer import PhoneTokenizer
 from asr.train import train
 
@@ -40,20 +43,20 @@ Record = dict[str, Any]
 
 
 def run(
-    recipe: Recipe, root: Path, texts: Sequence[Path] = (), download: bool = False
+    recipe: Recipe, roots: Sequence[Path], texts: Sequence[Path] = (), download: bool = False
 ) -> list[Record]:
     """Carries out the stages that are not done yet and prints the table of error rates.
 
     Args:
         recipe: what is made.
-        root: a folder in LibriSpeech's layout.
+        roots: folders in LibriSpeech's layout, or with the tables that the recipe names.
         texts: for a language model, as :func:`asr.lm.train.train` takes them; none for none.
         download: fetch the subsets that are missing in ``root``.
 
     Returns:
-        One record for each test set and decoder (:func:`asr.evaluate.to_record`).
+        One record for each test set and decoder (:func:`asr.results.to_record`).
     """
-    _prepare(recipe, root, download)
+    _prepare(recipe, roots, download)
     console.rule("train")
     model = train(recipe, resume=True)
     origin: Record = {"weights": _digest(model / WEIGHTS)}
@@ -66,17 +69,30 @@ def run(
     return records
 
 
-def _prepare(recipe: Recipe, root: Path, download: bool) -> None:
-    data = recipe.data
+def _prepare(recipe: Recipe, roots: Sequence[Path], download: bool) -> None:
+    data, output = recipe.data, Path(recipe.data.manifests)
     names = {*data.train, *data.dev, *data.test, *data.tune.values()}
     # What a recipe names by path has been prepared by hand.
     ours = sorted(name for name in names if not name.endswith(".jsonl"))
-    missing = [name for name in ours if not _is_prepared(manifest_path(data, name), root)]
+    missing = [name for name in ours if not _is_prepared(manifest_path(data, name), roots)]
     if missing:
         console.rule(f"prepare {', '.join(missing)}")
-        summaries = librispeech.prepare(root, missing, Path(data.manifests), download=download)
-        for summary in summaries:
+    subsets = defaultdict(list)  # by their root
+    for name in missing:
+        if name in data.tables:
+            root = _holding(roots, data.tables[name])
+            table = root / data.tables[name]
+            print_summary(folder.prepare(table.parent, output, table=table, name=name), console)
+        else:
+            subsets[_holding(roots, name, f"LibriSpeech/{name}")].append(name)
+    for root, there in subsets.items():
+        for summary in librispeech.prepare(root, there, output, download=download):
             print_summary(summary, console)
+
+
+def _holding(roots: Sequence[Path], *paths: str) -> Path:
+    """The root that has one of the paths, or else the first one: it is said to lack it."""
+    return next((root for root in roots for path in paths if (root / path).exists()), roots[0])
 
 
 def _train_language_model(recipe: Recipe, model: Path, texts: Sequence[Path]) -> Record:
@@ -161,12 +177,12 @@ def _evaluate(
     return records
 
 
-def _is_prepared(manifest: Path, root: Path) -> bool:
-    """True if the manifest is there and is of the corpus in ``root``."""
+def _is_prepared(manifest: Path, roots: Sequence[Path]) -> bool:
+    """True if the manifest is there and is of the corpora in ``roots``."""
     if not manifest.exists():
         return False
     audio = Path(read_manifest(manifest)[0].audio_filepath).resolve()
-    return root.resolve() in audio.parents
+    return any(root.resolve() in audio.parents for root in roots)
 
 
 def _read(path: Path) -> Record | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -10,9 +11,13 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
+    TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 Item = TypeVar("Item")
 
@@ -41,3 +46,36 @@ def track(items: Iterable[Item], description: str, total: int) -> Iterator[Item]
         for item in items:
             yield item
             progress.advance(task)
+
+
+@contextmanager
+def listen(
+    description: str, total: Callable[[], float], shown: bool = True
+) -> Iterator[Callable[[float], object]]:
+    """A bar of seconds of audio, with the real-time factor.
+
+    Args:
+        description: what is done with the audio.
+        total: counts the seconds there are; not called where nobody is looking.
+        shown: False for no bar.
+
+    Yields:
+        What is to be told how many seconds have been done since.
+    """
+    if not (shown and console.is_terminal):
+        yield lambda seconds: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), _RealTime())
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, transient=True, redirect_stdout=False
+    ) as progress:
+        task = progress.add_task(description, total=total())
+        yield lambda seconds: progress.advance(task, seconds)
+
+
+class _RealTime(ProgressColumn):
+    """Seconds of work for each second of audio, since the start."""
+
+    def render(self, task: Task) -> Text:
+        factor = (task.elapsed or 0.0) / task.completed if task.completed else None
+        return Text("" if factor is None else f"RTF {factor:.4f}")

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.audio import SAMPLE_RATE, audio_duration, find_audio, load_audio, to_16k_mono
+from asr.audio import (
+    SAMPLE_RATE,
+    audio_duration,
+    count_channels,
+    find_audio,
+    load_audio,
+    read_pieces,
+    to_16k_mono,
+)
 from asr.errors import AsrError
 
 
@@ -65,6 +73,35 @@ def test_channels_are_averaged():
     np.testing.assert_allclose(mono, 0.2, atol=1e-7)
 
 
+@pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 44_100, 48_000])
+def test_a_long_file_comes_in_pieces_and_resampled_as_if_at_once(tmp_path, rate):
+    import librosa
+
+    samples = 0.1 * np.random.default_rng(rate).standard_normal(70 * rate + 17).astype(np.float32)
+    soundfile.write(tmp_path / "noise.wav", samples, rate, subtype="FLOAT")
+    pieces = list(read_pieces(tmp_path / "noise.wav"))
+    assert max(map(len, pieces)) < 75 * SAMPLE_RATE
+    assert len(pieces) > 1
+    at_once = librosa.resample(samples, orig_sr=rate, target_sr=SAMPLE_RATE, res_type="soxr_hq")
+    assert np.array_equal(np.concatenate(pieces), at_once)
+    assert np.array_equal(load_audio(tmp_path / "noise.wav"), at_once)
+
+
+def test_pieces_of_many_channels_are_no_larger_in_all(tmp_path):
+    soundfile.write(tmp_path / "many.wav", np.zeros((100_000, 100), np.float32), SAMPLE_RATE)
+    assert max(len(piece) for piece in read_pieces(tmp_path / "many.wav")) < 10_000
+
+
+def test_one_channel_can_be_read(tmp_path, speech):
+    path = tmp_path / "stereo.wav"
+    soundfile.write(path, np.stack([speech, -0.5 * speech], axis=1), SAMPLE_RATE, subtype="FLOAT")
+    assert count_channels(path) == 2
+    assert np.array_equal(load_audio(path, channel=1), speech)
+    assert np.array_equal(load_audio(path, channel=2), -0.5 * speech)
+    with pytest.raises(AsrError, match=r"stereo.wav has 2 channels: there is no channel 3"):
+        load_audio(path, channel=3)
+
+
 def write_not_finite(path):
     samples = np.zeros(1000, np.float32)
     samples[10] = np.nan
@@ -80,6 +117,11 @@ def write_not_finite(path):
         (lambda path: path.write_text("no audio at all\n" * 50), "is not audio"),
         (lambda path: soundfile.write(path, np.zeros(0), SAMPLE_RATE), "holds no audio samples"),
         (write_not_finite, "not finite"),
+        (
+            lambda path: soundfile.write(path, np.full(99, 1e9), SAMPLE_RATE, subtype="FLOAT"),
+            "beyond any scale",
+        ),
+        (lambda path: soundfile.write(path, np.zeros(99), 1), "has 1 samples a second, too few"),
     ],
 )
 def test_names_the_file_and_what_is_wrong_with_it(tmp_path, make, message):

@@ -151,6 +151,7 @@ def test_a_wrong_command_line_shows_the_usage(arguments, capsys):
 
 def test_evaluates_and_writes_figures_and_hypotheses(librivox, tmp_path):
     files = ["--json", tmp_path / "r.json", "--hyp", tmp_path / "hyp.txt"]
+    files += ["--sclite", tmp_path / "nist", "--report", tmp_path / "report.html", "--details"]
     write_manifest(tmp_path / "clips.jsonl", librivox)
     broken = tmp_path / "broken.jsonl"
     (tmp_path / "gone.wav").touch()
@@ -169,6 +170,15 @@ def test_evaluates_and_writes_figures_and_hypotheses(librivox, tmp_path):
     assert 0 < clips["cer"] < clips["wer"] < 1
     assert pooled["words"] == 2 * clips["words"]
     assert clips["rtf"] > 0
+    low, high = clips["wer_interval"]
+    assert low < clips["wer"] < high
+    assert clips["interval_over"] == "utterances"  # of so few speakers
+    assert sum(group["words"] for group in clips["lengths"]) == clips["words"]
+    assert {path.name for path in (tmp_path / "nist").iterdir()} >= {"clips.ref.trn", "clips.ctm"}
+    assert "broken: the most frequent errors" in result.stdout
+    rows = [line for line in result.stdout.splitlines() if line.startswith((" clips", " broken"))]
+    assert max(map(len, rows)) <= 100
+    assert "clips, broken: word errors" in (tmp_path / "report.html").read_text(encoding="utf-8")
     lines = (tmp_path / "hyp.txt").read_text().splitlines()
     assert [line.split()[0] for line in lines[:5]] == [u.utterance_id for u in librivox]
 

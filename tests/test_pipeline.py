@@ -38,7 +38,7 @@ def corpus(tmp_path, librivox, monkeypatch):
 
 def test_one_command_from_a_corpus_to_error_rates(corpus, capsys):
     recipe = load_recipe("tiny.yaml")
-    records = run(recipe, corpus)
+    records = run(recipe, [corpus])
     assert {(r["name"], r["decoder"]) for r in records} == {
         (name, decoder) for name in ("one", "two") for decoder in ("greedy", "beam")
     }
@@ -50,30 +50,45 @@ def test_one_command_from_a_corpus_to_error_rates(corpus, capsys):
     results = recipe.folder / RESULTS
     weights = recipe.folder / "model" / "model.safetensors"
     before = results.stat().st_mtime_ns, weights.stat().st_mtime_ns
-    assert run(recipe, corpus) == records
+    assert run(recipe, [corpus]) == records
     assert (results.stat().st_mtime_ns, weights.stat().st_mtime_ns) == before
     assert "prepare" not in capsys.readouterr().err
 
     # Results of other weights are made anew.
     report = json.loads(results.read_text())
     results.write_text(json.dumps({**report, "made_from": {"weights": "of another run"}}))
-    run(recipe, corpus)
+    run(recipe, [corpus])
     assert json.loads(results.read_text())["made_from"] == report["made_from"]
 
     # So are results that are damaged.
     results.write_text("{")
-    run(recipe, corpus)
+    run(recipe, [corpus])
     assert json.loads(results.read_text())["made_from"] == report["made_from"]
 
 
 def test_with_text_comes_a_language_model_and_a_tuned_search(corpus, librivox, capsys):
     recipe = load_recipe("tiny.yaml")
     Path("books.txt").write_text("\n".join(clip.text for clip in librivox) + "\n")
-    records = run(recipe, corpus, texts=[Path("books.txt")])
+    records = run(recipe, [corpus], texts=[Path("books.txt")])
     assert [r["decoder"] for r in records] == ["greedy", "beam", "beam + LM"] * 2
     out = capsys.readouterr().err
     assert "language model" in out
     assert "tune on two" in out
     assert asr.load(recipe.folder / "model").transcribe(librivox[0].audio_filepath).text is not None
-    assert run(recipe, corpus, texts=[Path("books.txt")]) == records
+    assert run(recipe, [corpus], texts=[Path("books.txt")]) == records
     assert "tune on" not in capsys.readouterr().err
+
+
+def test_a_set_may_be_a_table_in_another_folder(corpus, librivox, tmp_path, capsys):
+    voices = tmp_path / "voices" / "clips"
+    voices.mkdir(parents=True)
+    lines = ["path\tsentence\n"]
+    for number, clip in enumerate(librivox[:2]):
+        shutil.copy(clip.audio_filepath, voices / f"{number}.wav")
+        lines.append(f"{number}.wav\t{clip.text}\n")
+    (voices.parent / "dev.tsv").write_text("".join(lines))
+    recipe = load_recipe("tiny.yaml", ["data.tables={cv: dev.tsv}", "data.test=[two, cv]"])
+    records = run(recipe, [corpus, voices.parent])
+    assert {(r["name"], r["utterances"]) for r in records} == {("two", 2), ("cv", 2)}
+    run(recipe, [corpus, voices.parent])
+    assert "prepare" not in capsys.readouterr().err.split("evaluate")[-1]

@@ -38,10 +38,11 @@ def add(groups: Groups) -> None:
         help="a folder of audio with .txt files or a table of transcripts",
         description="Write a manifest of a folder whose audio has transcripts beside it: "
         ".txt files of the same names, or a table (csv, tsv) such as Common Voice's or LJSpeech's.",
-        epilog="Example: asr prepare folder common-voice --table train.tsv -o data/manifests",
+        epilog="Example: asr prepare folder common-voice --table train.tsv --name cv-train -o data",
     )
     folder.add_argument("folder", type=Path, help="searched with all folders below it")
     folder.add_argument("--table", type=Path, help="the table of transcripts, if there are several")
+    folder.add_argument("--name", help="of the manifest (default: the table's or the folder's)")
     folder.add_argument("-o", "--output", type=Path, required=True, help="for the manifest")
     folder.set_defaults(run=_folder)
 
@@ -63,5 +64,6 @@ def _folder(options: argparse.Namespace) -> int:
     from asr.corpora.summary import print_summary
     from asr.progress import console
 
-    print_summary(prepare(options.folder, options.output, table=options.table), console)
+    summary = prepare(options.folder, options.output, table=options.table, name=options.name)
+    print_summary(summary, console)
     return 0

@@ -20,7 +20,14 @@ def add(groups: Groups) -> None:
         "--text books.txt.xz",
     )
     add_recipe(run)
-    run.add_argument("--data", type=Path, required=True, help="a folder in LibriSpeech's layout")
+    run.add_argument(
+        "--data",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="ROOT",
+        help="folders in LibriSpeech's layout, or with the tables that the recipe names",
+    )
     run.add_argument("--download", action="store_true", help="fetch subsets that are missing")
     run.add_argument(
         "--text",

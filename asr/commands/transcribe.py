@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
+import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from asr.commands.options import Groups, add_model, complain, load_transcriber
+from asr.commands.inputs import Input, collect
+from asr.commands.options import Groups, add_model, complain, load_transcriber, positive
 from asr.errors import AsrError
 
-FORMATS = ("txt", "json")  # repeated from asr.writers, which would bring torch along
+if TYPE_CHECKING:
+    from asr.transcribe import Transcriber
+
+# Repeated from asr.writers, which is not needed for --help.
+FORMATS = ("txt", "json", "srt", "vtt", "tsv", "ctm", "trn")
 
 
 def add(groups: Groups) -> None:
@@ -20,73 +28,169 @@ def add(groups: Groups) -> None:
     transcribe = groups.add_parser(
         "transcribe",
         help="write down what is said in audio files",
-        description="Transcribe audio files, and all audio files of folders. One input prints its "
-        "text; several print path, tab, text. A file that can't be read is reported and skipped.",
-        epilog="Example: asr transcribe talks/*.flac --format json -o transcripts",
+        description="Transcribe audio files of any length, and all audio files of folders. One "
+        "input prints its text; several print path, tab, text. A file that can't be read is "
+        "reported and skipped. What is done stays when the rest is interrupted.",
+        epilog="Example: asr transcribe talks/*.flac --format srt -o subtitles",
     )
-    transcribe.add_argument("audio", nargs="+", type=Path, help="files or folders")
-    add_model(transcribe)
-    transcribe.add_argument("--format", choices=FORMATS, default="txt")
     transcribe.add_argument(
+        "audio",
+        nargs="+",
+        help="files, folders, quoted patterns such as '**/*.mp3', or - for standard input",
+    )
+    add_model(transcribe)
+    transcribe.add_argument(
+        "--format", choices=(*FORMATS, "all"), default="txt", help="all: a file of each"
+    )
+    place = transcribe.add_mutually_exclusive_group()
+    place.add_argument(
         "-o", "--output", type=Path, help="write a file for each input into this folder"
+    )
+    place.add_argument(
+        "--beside", action="store_true", help="write a file for each input beside it"
+    )
+    transcribe.add_argument(
+        "--skip-existing", action="store_true", help="leave inputs alone whose output is there"
+    )
+    transcribe.add_argument(
+        "--channel",
+        type=_channel,
+        default="mix",
+        metavar="mix|split|N",
+        help="the mean of all channels (default), each by itself, or one of them (1, 2, ...)",
     )
     transcribe.set_defaults(run=_transcribe)
 
 
 def _transcribe(options: argparse.Namespace) -> int:
     """Text of audio files."""
-    from asr.files import write_text
-    from asr.progress import track
+    formats = FORMATS if options.format == "all" else (options.format,)
+    to_files = options.output is not None or options.beside
+    if not to_files and (len(formats) > 1 or options.skip_existing):
+        wish = "--skip-existing" if options.skip_existing else "--format all"
+        raise AsrError(f"{wish} needs files to write: add -o FOLDER or --beside")
+    with tempfile.TemporaryDirectory(prefix="asr-") as scratch:
+        inputs, problems = collect(options.audio, Path(scratch))
+        for problem in problems:
+            complain(problem)
+        outputs = {given: _outputs(given, formats, options) for given in inputs}
+        if options.skip_existing:
+            outputs = {
+                given: paths
+                for given, paths in outputs.items()
+                if not all(path.exists() for path in paths)
+            }
+        counts = Counter(failed=len(problems))
+        if outputs:
+            transcriber = load_transcriber(options)
+            try:
+                if len(outputs) == 1 and not to_files and options.format == "txt":
+                    _print_as_said(transcriber, inputs[0], options, counts)
+                else:
+                    _write_all(transcriber, outputs, options, counts)
+            except KeyboardInterrupt:
+                complain(f"interrupted: {counts['done']} of {len(outputs)} inputs are done")
+                return 130
+    if counts["failed"] > 1:
+        complain(f"{counts['failed']} inputs could not be transcribed")
+    return 1 if counts["failed"] else 0
+
+
+def _write_all(
+    transcriber: Transcriber,
+    outputs: Mapping[Input, Sequence[Path]],
+    options: argparse.Namespace,
+    counts: Counter[str],
+) -> None:
+    """Writes each transcript as soon as it is there; prints those that have no output."""
+    from asr.progress import listen
     from asr.writers import WRITERS
 
-    inputs, problems = _collect(options.audio)
-    for problem in problems:
-        complain(problem)
-    failed = len(problems)
-    if inputs:
-        write = WRITERS[options.format]
-        named = len(inputs) > 1 and options.format == "txt"
-        results = load_transcriber(options).transcribe_files(inputs, options.batch_size)
-        if options.output or not sys.stdout.isatty():
-            results = track(results, "transcribing", len(inputs))
-        for (path, name), result in zip(inputs.items(), results, strict=True):
+    inputs = list(outputs)
+    paths = [given.path for given in inputs]
+    to_files = any(outputs.values())
+    shown = to_files or not sys.stdout.isatty()
+    with listen("transcribing", lambda: _seconds(paths), shown) as progress:
+        run = (options.batch_size, options.channel, progress)
+        results = (
+            transcriber.as_done(paths, *run)
+            if to_files
+            else enumerate(transcriber.transcribe_files(paths, *run))
+        )
+        for index, result in results:
+            given = inputs[index]
             if isinstance(result, AsrError):
-                complain(result)
-                failed += 1
-            elif options.output:
-                write_text(options.output / f"{name}.{options.format}", write(result))
-            else:
-                sys.stdout.write((f"{path}\t" if named else "") + write(result))
+                _fail(result, given, counts)
+                continue
+            result = replace(result, audio_filepath=given.shown)
+            for path in outputs[given]:
+                _write(path, WRITERS[path.suffix[1:]](result))
+            if not to_files:
+                named = len(inputs) > 1 and options.format == "txt"
+                for line in WRITERS[options.format](result).splitlines(keepends=True):
+                    sys.stdout.write(f"{given.shown}\t{line}" if named else line)
                 sys.stdout.flush()
-    if failed > 1:
-        complain(f"{failed} inputs could not be transcribed")
-    return 1 if failed else 0
+            counts["done"] += 1
 
 
-def _collect(arguments: Sequence[Path]) -> tuple[dict[Path, str], list[str]]:
-    """The audio files that the arguments name, and what can't be taken.
+def _print_as_said(
+    transcriber: Transcriber, given: Input, options: argparse.Namespace, counts: Counter[str]
+) -> None:
+    """Prints the text of one input, segment by segment."""
+    from asr.writers.txt import to_lines
 
-    Returns:
-        For each file the name of its output without extension: its stem, or for a file found in a
-        folder its path from there; and one sentence for each argument that is no input.
-    """
-    from asr.audio import find_audio
+    silent = True
+    try:
+        for segment in transcriber.segments(given.path, options.channel, options.batch_size):
+            sys.stdout.write(to_lines(segment))
+            sys.stdout.flush()
+            silent = False
+    except AsrError as error:
+        _fail(error, given, counts)
+        return
+    if silent:
+        sys.stdout.write("\n")
+    counts["done"] += 1
 
-    inputs: dict[Path, str] = {}
-    problems = []
-    for argument in arguments:
-        if argument.is_dir():
-            found = find_audio(argument)
-            if not found:
-                problems.append(f"{argument} is a folder without audio files")
-            inputs |= {path: str(path.relative_to(argument).with_suffix("")) for path in found}
-        else:
-            inputs.setdefault(argument, argument.stem)
-    counts = Counter(inputs.values())
-    clashing = [path.resolve() for path, name in inputs.items() if counts[name] > 1]
-    if clashing:  # these would overwrite each other: name them by path and extension
-        top = os.path.commonpath([path.parent for path in clashing])
-        for path, name in inputs.items():
-            if counts[name] > 1:
-                inputs[path] = str(path.resolve().relative_to(top))
-    return inputs, problems
+
+def _fail(error: AsrError, given: Input, counts: Counter[str]) -> None:
+    complain(str(error).replace(str(given.path), given.shown))
+    counts["failed"] += 1
+
+
+def _outputs(given: Input, formats: Sequence[str], options: argparse.Namespace) -> list[Path]:
+    """The files that are to be written for an input: one a format, or none."""
+    if options.output is not None:
+        place = options.output / given.name
+    elif not options.beside:
+        return []
+    elif given.beside is None:
+        raise AsrError("standard input has no folder to write beside: use -o FOLDER")
+    else:
+        place = given.beside
+    return [place.with_name(f"{place.name}.{name}") for name in formats]
+
+
+def _write(path: Path, text: str) -> None:
+    from asr.files import write_text
+
+    try:
+        write_text(path, text)
+    except OSError as error:
+        raise AsrError(f"{path} can't be written: {error.strerror or error}") from error
+
+
+def _seconds(paths: Sequence[Path]) -> float:
+    """How much audio there is, as far as it can be read."""
+    from asr.audio import audio_duration
+
+    seconds = 0.0
+    for path in paths:
+        with suppress(AsrError):
+            seconds += audio_duration(path)
+    return seconds
+
+
+def _channel(text: str) -> str | int:
+    """mix, split, or the number of a channel, for argparse."""
+    return text if text in ("mix", "split") else positive(text)

@@ -25,14 +25,21 @@ _PLACES = ("", "clips", "wavs", "wav", "audio")  # of audio, seen from a table
 _SUFFIXES = (".wav", ".flac", *sorted(EXTENSIONS - {".wav", ".flac"}))
 
 
-def prepare(folder: str | Path, output: str | Path, *, table: str | Path | None = None) -> Summary:
-    """Writes a manifest of a folder, named after the table or else after the folder.
+def prepare(
+    folder: str | Path,
+    output: str | Path,
+    *,
+    table: str | Path | None = None,
+    name: str | None = None,
+) -> Summary:
+    """Writes a manifest of a folder.
 
     Args:
         folder: searched for audio with all folders below it.
         output: the folder for the manifest.
         table: the table of transcripts, as a path or as seen from ``folder``. None: .txt files
             with the names of the audio files, or else the only table that lies in the folder.
+        name: of the manifest; by default that of the table or else of the folder.
 
     Raises:
         AsrError: there are no transcripts, or several tables; the table can't be read; nothing
@@ -63,10 +70,10 @@ def prepare(folder: str | Path, output: str | Path, *, table: str | Path | None 
     make_folder(output)
     if chosen is None:
         entries, problems = _pair(folder, audio, texts)
-        name = folder.name
+        name = name or folder.name
     else:
         entries, problems = _look_up(folder, chosen)
-        name = chosen.stem
+        name = name or chosen.stem
         named = {os.path.realpath(entry.audio) for entry in entries}
         others = [path for path in audio if os.path.realpath(path) not in named]
         if others and len(tables) > 1:  # tables like train.tsv and dev.tsv share a folder

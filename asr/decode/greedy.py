@@ -2,34 +2,72 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
-from asr.decode.hypothesis import Hypothesis
+from asr.decode.boundaries import Boundaries
+from asr.decode.hypothesis import Hypothesis, Word
 from asr.tokenizer import BLANK, PhoneTokenizer, Tokenizer
 
 
 class GreedyDecoder:
     """Takes the best unit of each frame, joins repetitions, drops blanks.
 
-    The score is the log-probability of that one path.
+    The score is the log-probability of that one path. The confidence of a word is the geometric
+    mean of its units' probabilities, each the highest of the frames that it fills. Phones make no
+    words.
     """
 
     name = "greedy"
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
+        self._boundaries = Boundaries.of(tokenizer)
         self.writes_words = not isinstance(tokenizer, PhoneTokenizer)
 
     def decode(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
         best, path = (x.cpu().numpy() for x in log_probs.max(dim=-1))
         return [
-            [self._read(path[i, :length], float(best[i, :length].sum(dtype=np.float64)))]
+            [self._read(path[i, :length], best[i, :length].astype(np.float64))]
             for i, length in enumerate(lengths.tolist())
         ]
 
-    def _read(self, path: np.ndarray, score: float) -> Hypothesis:
-        starts = np.append(True, path[1:] != path[:-1])[: len(path)] & (path != BLANK)
-        frames = np.flatnonzero(starts)
-        tokens = tuple(path[frames].tolist())
-        return Hypothesis(self._tokenizer.decode(tokens), score, tokens, tuple(frames.tolist()))
+    def _read(self, path: NDArray[np.int64], best: NDArray[np.float64]) -> Hypothesis:
+        runs = np.flatnonzero(np.append(True, path[1:] != path[:-1])[: len(path)])
+        spoken = path[runs] != BLANK
+        starts, ends = runs[spoken], np.append(runs[1:], len(path))[: len(runs)][spoken]
+        log_probs = np.maximum.reduceat(best, runs)[spoken] if len(runs) else best
+        tokens = path[starts]
+        words = self._words(tokens, starts, ends, log_probs) if self.writes_words else ()
+        return Hypothesis(
+            self._tokenizer.decode(tokens.tolist()),
+            float(best.sum()),
+            tuple(tokens.tolist()),
+            tuple(starts.tolist()),
+            words,
+        )
+
+    def _words(
+        self,
+        tokens: NDArray[np.int64],
+        starts: NDArray[np.int64],
+        ends: NDArray[np.int64],
+        log_probs: NDArray[np.float64],
+    ) -> tuple[Word, ...]:
+        apart = self._boundaries
+        begins = [0]
+        begins += [
+            i for i, t in enumerate(tokens.tolist()) if t in apart.starts or t == apart.separator
+        ]
+        words = []
+        for first, last in pairwise([*begins, len(tokens)]):
+            if first < last and tokens[first] == apart.separator:
+                first += 1
+            text = self._tokenizer.decode(tokens[first:last].tolist())
+            if text:
+                confidence = float(np.exp(log_probs[first:last].mean()))
+                words.append(Word(text, int(starts[first]), int(ends[last - 1]), confidence))
+        return tuple(words)

@@ -1,0 +1,104 @@
+"""Audio that a command line names: files, folders, patterns, standard input."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from asr.errors import AsrError
+
+STDIN = "-"
+
+
+@dataclass(frozen=True)
+class Input:
+    """An audio file and where its output goes."""
+
+    path: Path
+    shown: str  # how it is spoken of
+    name: Path  # of its output below a folder, without extension
+    beside: Path | None  # its output in its own folder, without extension
+
+
+def collect(arguments: Sequence[str], scratch: Path) -> tuple[list[Input], list[str]]:
+    """The audio files that the arguments name, each once, and what can't be taken.
+
+    Outputs are named after the file's stem; those of files found in a folder stand as the files do
+    there. Where two would have one name, both are named by path and extension.
+
+    Args:
+        arguments: files, folders, patterns that the shell left alone, or ``-``.
+        scratch: a folder that standard input is copied to, since most formats can't be read as a
+            stream.
+
+    Returns:
+        The inputs, and one sentence for each argument that is none.
+    """
+    found: dict[str, Input] = {}
+    problems = []
+    for argument in arguments:
+        try:
+            for given in _inputs(argument, scratch):
+                found.setdefault(given.shown, given)
+        except AsrError as error:
+            problems.append(str(error))
+    inputs = list(found.values())
+    for index in _clashing(inputs, lambda given: given.beside or given.name):
+        path = inputs[index].path
+        inputs[index] = replace(inputs[index], beside=path)
+    clashing = _clashing(inputs, lambda given: given.name)
+    if clashing:
+        top = os.path.commonpath([inputs[index].path.resolve().parent for index in clashing])
+        for index in clashing:
+            name = inputs[index].path.resolve().relative_to(top)
+            inputs[index] = replace(inputs[index], name=name)
+    return inputs, problems
+
+
+def _inputs(argument: str, scratch: Path) -> Iterator[Input]:
+    if argument == STDIN:
+        yield _standard_input(scratch)
+        return
+    path = Path(argument)
+    matches = [path]
+    if not path.exists() and glob.has_magic(argument):
+        matches = sorted(map(Path, glob.glob(argument, recursive=True)))
+        if not matches:
+            raise AsrError(f"no file matches {argument}")
+    for match in matches:
+        yield from _in_folder(match) if match.is_dir() else [_input(match, Path(match.stem))]
+
+
+def _in_folder(folder: Path) -> Iterator[Input]:
+    from asr.audio import find_audio
+
+    found = find_audio(folder)
+    if not found:
+        raise AsrError(f"{folder} is a folder without audio files")
+    for path in found:
+        yield _input(path, path.relative_to(folder).with_suffix(""))
+
+
+def _input(path: Path, name: Path) -> Input:
+    return Input(path, str(path), name, path.with_suffix(""))
+
+
+def _standard_input(scratch: Path) -> Input:
+    if sys.stdin.isatty():
+        raise AsrError("standard input is a terminal; send audio into it: asr transcribe - < FILE")
+    path = scratch / "stdin"
+    with open(path, "wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return Input(path, STDIN, Path("stdin"), None)
+
+
+def _clashing(inputs: Sequence[Input], place: Callable[[Input], Hashable]) -> list[int]:
+    """The inputs that share their place with another."""
+    counts = Counter(map(place, inputs))
+    return [index for index, given in enumerate(inputs) if counts[place(given)] > 1]

@@ -1,0 +1,183 @@
+"""asr transcribe: inputs, outputs, channels, interruption."""
+
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from asr import cli
+from asr.audio import SAMPLE_RATE, load_audio
+from asr.commands.transcribe import FORMATS
+
+
+@pytest.fixture
+def talks(tmp_path, librivox, monkeypatch):
+    """A folder of clips, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    for name, clip in (("a.wav", 1), ("deep/b.wav", 4), ("deep/er/c.wav", 1)):
+        path = tmp_path / "talks" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(librivox[clip].audio_filepath, path)
+    return Path("talks")
+
+
+@pytest.fixture
+def transcribe(capsys):
+    def run(*arguments):
+        status = cli.main(["transcribe", "--decoder", "greedy", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_all_formats_at_once_beside_the_input(talks, transcribe):
+    assert transcribe(talks / "a.wav", talks / "deep", "--format", "all", "--beside") == (0, "", "")
+    stems = ("a", "deep/b", "deep/er/c")
+    assert files(talks) == sorted(f"{stem}.{end}" for stem in stems for end in (*FORMATS, "wav"))
+    text = (talks / "a.txt").read_text()
+    assert (talks / "deep" / "er" / "c.txt").read_text() == text
+    record = json.loads((talks / "a.json").read_text())
+    assert record["audio_filepath"] == "talks/a.wav"
+    assert record["text"] + "\n" == text
+    assert (talks / "a.trn").read_text() == f"{record['text']} (a)\n"
+    assert len((talks / "a.ctm").read_text().splitlines()) == len(record["words"])
+
+
+def test_quoted_patterns_are_understood(talks, transcribe):
+    status, out, err = transcribe("talks/**/*.wav")
+    assert (status, err) == (0, "")
+    names = ["talks/a.wav", "talks/deep/b.wav", "talks/deep/er/c.wav"]
+    assert [line.split("\t")[0] for line in out.splitlines()] == names
+    assert transcribe("talks/*.mp3") == (1, "", "asr: no file matches talks/*.mp3\n")
+
+
+def test_what_is_there_is_skipped(talks, transcribe):
+    (talks / "a.srt").write_text("mine")
+    assert transcribe(talks, "--format", "srt", "--beside", "--skip-existing")[0] == 0
+    assert (talks / "a.srt").read_text() == "mine"
+    assert "-->" in (talks / "deep" / "b.srt").read_text()
+    before = (talks / "deep" / "b.srt").stat().st_mtime_ns
+    assert transcribe(talks, "--format", "srt", "--beside", "--skip-existing")[0] == 0
+    assert (talks / "deep" / "b.srt").stat().st_mtime_ns == before
+    assert transcribe(talks / "a.wav", "--format", "srt", "--beside")[0] == 0
+    assert (talks / "a.srt").read_text() != "mine"
+
+
+def test_outputs_of_one_name_are_told_apart(talks, transcribe):
+    shutil.copy(talks / "a.wav", talks / "a.flac")
+    assert transcribe(talks / "a.wav", talks / "a.flac", "--beside")[0] == 0
+    assert transcribe(talks, "-o", "out")[0] == 0
+    assert {"a.wav.txt", "a.flac.txt"} <= set(files(talks))
+    assert files(Path("out")) == ["a.flac.txt", "a.wav.txt", "deep/b.txt", "deep/er/c.txt"]
+
+
+def from_stdin(monkeypatch, data):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+
+def test_standard_input_is_a_file_like_any_other(talks, transcribe, monkeypatch):
+    data = (talks / "a.wav").read_bytes()
+    _, text, _ = transcribe(talks / "a.wav")
+    from_stdin(monkeypatch, data)
+    assert transcribe("-") == (0, text, "")
+    from_stdin(monkeypatch, data)
+    assert transcribe("-", "--format", "json", "-o", "out") == (0, "", "")
+    record = json.loads(Path("out/stdin.json").read_text())
+    assert (record["audio_filepath"], record["text"] + "\n") == ("-", text)
+    from_stdin(monkeypatch, b"no audio")
+    expected = "asr: - is not audio in a format that can be read\n"
+    assert transcribe("-") == (1, "", expected)
+    from_stdin(monkeypatch, data)
+    status, _, err = transcribe("-", "--beside")
+    assert (status, err) == (
+        1,
+        "asr: standard input has no folder to write beside: use -o FOLDER\n",
+    )
+
+
+@pytest.mark.parametrize("wish", [["--format", "all"], ["--skip-existing"]])
+def test_wishes_that_need_files_say_so(talks, transcribe, wish):
+    status, out, err = transcribe(talks / "a.wav", *wish)
+    assert (status, out) == (1, "")
+    assert err == f"asr: {' '.join(wish)} needs files to write: add -o FOLDER or --beside\n"
+
+
+def test_an_output_that_cannot_be_written_is_one_clear_sentence(talks, transcribe):
+    Path("out").write_text("in the way")
+    status, _, err = transcribe(talks / "a.wav", "-o", "out")
+    assert status == 1
+    assert err.startswith("asr: out/a.txt can't be written: ")
+    assert len(err.splitlines()) == 1
+
+
+def test_channels_show_in_every_format(talks, transcribe, librivox):
+    left, right = (load_audio(librivox[clip].audio_filepath) for clip in (1, 4))
+    both = np.zeros((len(left) + len(right), 2), np.float32)
+    both[: len(left), 0] = left
+    both[len(left) :, 1] = right
+    soundfile.write("call.wav", both, SAMPLE_RATE)
+    assert transcribe("call.wav", "--channel", "split", "--format", "all", "-o", "out")[0] == 0
+    (first, second) = Path("out/call.txt").read_text().splitlines()
+    assert (first[:3], second[:3]) == ("1: ", "2: ")
+    rows = [line.split() for line in Path("out/call.ctm").read_text().splitlines()]
+    assert {row[1] for row in rows} == {"1", "2"}
+    assert "<v Channel 2>" in Path("out/call.vtt").read_text()
+    assert "[2] " in Path("out/call.srt").read_text()
+    assert "(call-2)" in Path("out/call.trn").read_text()
+    status, out, _ = transcribe("call.wav", "--channel", 2)
+    assert (status, out) == (0, second + "\n")
+    status, out, err = transcribe("call.wav", "--channel", 3)
+    assert (status, out) == (1, "")
+    assert err == "asr: call.wav has 2 channels: there is no channel 3\n"
+
+
+def test_a_long_file_prints_its_segments_line_by_line(talks, transcribe, librivox):
+    clips = [load_audio(u.audio_filepath) for u in librivox]
+    soundfile.write("long.wav", np.concatenate(clips * 2), SAMPLE_RATE)
+    status, out, _ = transcribe("long.wav")
+    assert status == 0
+    assert len(out.splitlines()) > 1
+    _, several, _ = transcribe("long.wav", talks / "a.wav")
+    assert [line for line in several.splitlines() if line.startswith("long.wav\t")] == [
+        f"long.wav\t{line}" for line in out.splitlines()
+    ]
+
+
+def test_ctrl_c_keeps_what_is_done(tmp_path, librivox):
+    inputs, outputs = tmp_path / "in", tmp_path / "out"
+    inputs.mkdir()
+    for number in range(1000):
+        os.symlink(librivox[number % 5].audio_filepath, inputs / f"{number:04}.wav")
+    command = [sys.executable, "-m", "asr.cli", "transcribe", inputs, "-o", outputs]
+    process = subprocess.Popen(
+        [*map(str, command), "--decoder", "greedy", "--batch-size", "1", "--format", "json"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list(outputs.glob("*.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    written = list(outputs.iterdir())
+    assert 0 < len(written) < 1000
+    (done,) = re.fullmatch(r"asr: interrupted: (\d+) of 1000 inputs are done\n", err).groups()
+    assert len(written) - 1 <= int(done) <= len(written)  # one may be written and not yet counted
+    for path in written:
+        assert json.loads(path.read_text())["words"]
