@@ -11,6 +11,7 @@ from asr.commands import (
     align,
     compare,
     evaluate,
+    inspect,
     lexicon,
     lm,
     prepare,
@@ -24,7 +25,20 @@ from asr.commands.options import complain
 from asr.errors import AsrError
 
 # As help lists them.
-COMMANDS = (prepare, train, run, transcribe, align, evaluate, score, compare, tune, lm, lexicon)
+COMMANDS = (
+    prepare,
+    train,
+    run,
+    transcribe,
+    align,
+    evaluate,
+    score,
+    compare,
+    tune,
+    inspect,
+    lm,
+    lexicon,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

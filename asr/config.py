@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from asr.errors import AsrError
 from asr.files import why_unreadable
@@ -89,6 +96,14 @@ class ModelConfig(Section):
     emissions: Positive = 1
     # A second CTC head on a layer counted from 1 (Lee and Watanabe, arXiv 2102.03216); 0 for none.
     intermediate_layer: Natural = 0
+
+    @field_validator("intermediate_layer")
+    @classmethod
+    def _is_a_layer(cls, layer: int, info: ValidationInfo) -> int:
+        encoder: EncoderConfig | None = info.data.get("encoder")  # None if it is wrong itself
+        if encoder and layer > encoder.layers:
+            raise ValueError(f"encoder.layers is {encoder.layers}")
+        return layer
 
 
 class AugmentConfig(Section):

@@ -1,0 +1,1 @@
+"""Looking inside: what the gates remember, how far gradients reach, what each layer costs."""

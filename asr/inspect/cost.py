@@ -1,0 +1,134 @@
+"""What a model costs on a device: weights, products and memory, layer by layer.
+
+Counted are the multiply-accumulates of matrix products and convolutions, which are nearly all the
+work. Element-wise functions, normalisation, the features and the decoder are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from torch import nn
+
+from asr.attention import LocalAttention
+from asr.config import Recipe
+from asr.features import FRAMES_PER_SECOND
+from asr.inspect.trace import by_equations
+from asr.model import AcousticModel, halved
+from asr.recurrent import RecurrentLayer
+from asr.tokenizer import CharacterTokenizer, PhoneTokenizer
+
+NUMBER = 4  # bytes of an activation in float32
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """The cost of a layer for each second of audio."""
+
+    name: str
+    parameters: int
+    rate: float  # frames a second that it gives
+    macs: int  # multiply-accumulates for a second of audio
+    state: int  # bytes carried from frame to frame, however long the audio is
+    held: int  # bytes for each second of audio until it ends, where a layer reads from both ends
+
+
+def layer_costs(model: AcousticModel) -> list[LayerCost]:
+    """The costs of all layers, in the order in which audio passes them."""
+    return [*_front_end(model), *_encoder(model), *_heads(model)]
+
+
+def total(costs: Sequence[LayerCost]) -> LayerCost:
+    """The sum; its rate is that of the last layer."""
+    return LayerCost(
+        "total",
+        sum(cost.parameters for cost in costs),
+        costs[-1].rate,
+        sum(cost.macs for cost in costs),
+        sum(cost.state for cost in costs),
+        sum(cost.held for cost in costs),
+    )
+
+
+def record(costs: Sequence[LayerCost]) -> dict[str, Any]:
+    """All costs for JSON; bytes are those of float32."""
+    return {"layers": [asdict(cost) for cost in costs], "total": asdict(total(costs))}
+
+
+def model_of(recipe: Recipe) -> AcousticModel:
+    """The model that a recipe trains, untrained."""
+    sizes = {
+        "characters": len(CharacterTokenizer()),
+        "phones": len(PhoneTokenizer()),
+        "bpe": recipe.units.size + 1,  # the blank
+    }
+    units = sizes[recipe.units.kind]
+    return AcousticModel(recipe.model, units, sizes[recipe.units.intermediate or recipe.units.kind])
+
+
+def _front_end(model: AcousticModel) -> Iterator[LayerCost]:
+    rate, bins = FRAMES_PER_SECOND, model.config.mel_bins
+    for number, convolution in enumerate(model.front_end.convolutions, 1):
+        assert isinstance(convolution, nn.Conv2d)
+        # Of three frames that a step reads, the next one reads the last again.
+        state = NUMBER * bins * convolution.in_channels
+        rate, bins = rate / 2, halved(bins)
+        macs = rate * bins * convolution.weight.numel()
+        yield _cost(f"convolution {number}", [convolution], rate, macs, state)
+    projection = model.front_end.projection
+    yield _cost("projection", [projection], rate, rate * projection.weight.numel())
+
+
+def _encoder(model: AcousticModel) -> Iterator[LayerCost]:
+    encoder = model.encoder
+    base = FRAMES_PER_SECOND / 2 ** len(model.front_end.convolutions)
+    yield _cost("input norm", [encoder.input_norm], base, 0)
+    for number, (layer, norm) in enumerate(zip(encoder.layers, encoder.norms, strict=True), 1):
+        assert isinstance(layer, RecurrentLayer)
+        rate = base / encoder.frames_stacked(number)
+        yield _recurrent(f"{model.config.encoder.cell} {number}", layer, norm, rate)
+        if number <= len(encoder.attentions):
+            attention = encoder.attentions[number - 1]
+            assert isinstance(attention, LocalAttention)
+            yield _attention(f"attention {number}", attention, rate)
+
+
+def _recurrent(name: str, layer: RecurrentLayer, norm: nn.Module, rate: float) -> LayerCost:
+    halves = [half for half in (layer.forwards, layer.backwards) if half is not None]
+    cells = [by_equations(half) for half in halves]
+    products = sum(cell.W.numel() + cell.U.numel() for cell in cells)
+    state = NUMBER * sum(cell.carried * cell.hidden for cell in cells)
+    held = NUMBER * rate * layer.width if layer.backwards is not None else 0
+    return _cost(name, [layer, norm], rate, rate * products, state, held)
+
+
+def _attention(name: str, attention: LocalAttention, rate: float) -> LayerCost:
+    """Each frame is compared with three windows, and those are mixed."""
+    width, seen = attention.output.in_features, 3 * attention.window
+    products = attention.query_key_value.weight.numel() + attention.output.weight.numel()
+    state = NUMBER * 2 * seen * width  # keys and values in view
+    return _cost(name, [attention], rate, rate * (products + 2 * seen * width), state)
+
+
+def _heads(model: AcousticModel) -> Iterator[LayerCost]:
+    base = FRAMES_PER_SECOND / 2 ** len(model.front_end.convolutions)
+    heads = [(model.config.intermediate_layer, "intermediate head", model.intermediate_head)]
+    heads.append((model.config.encoder.layers, "head", model.head))
+    for layer, name, head in heads:
+        if head is not None:
+            rate = base / model.encoder.frames_stacked(layer)
+            yield _cost(name, [head], rate, rate * head.linear.weight.numel())
+
+
+def _cost(
+    name: str,
+    modules: Sequence[nn.Module],
+    rate: float,
+    macs: float,
+    state: float = 0,
+    held: float = 0,
+) -> LayerCost:
+    parameters = sum(p.numel() for module in modules for p in module.parameters())
+    return LayerCost(name, parameters, rate, round(macs), round(state), round(held))

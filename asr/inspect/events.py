@@ -1,0 +1,146 @@
+"""What a person can name in speech, and the units that follow it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from asr.audio import SAMPLE_RATE, Samples
+from asr.features import FRAMES_PER_SECOND, HOP
+from asr.inspect.trace import Array
+from asr.segment import levels
+from asr.transcript import Word
+
+SILENCE, VOICING, BOUNDARY = "silence", "voicing", "word boundary"
+
+_LOWEST, _HIGHEST = 60, 400  # Hz; lower and higher than anyone's pitch in reading
+_PITCH_WINDOW = 640  # samples, 40 ms
+_PERIODIC = 0.45  # how like itself a voiced frame is at least; Praat's threshold
+_LOUDNESS_RANGE = 48.0  # dB below the speech, how far a background counts, as in asr.segment
+_ABOVE_BACKGROUND = 3.0  # dB that a background's own ups and downs reach
+_SHIFTS = 200  # of an event in time, to see what chance does
+_CHANCE = 0.95
+
+
+@dataclass(frozen=True)
+class Following:
+    """How the units of a layer go along with an event."""
+
+    event: str
+    correlations: Array  # Pearson's, of every unit's output with the event, shape (units,)
+    chance: float  # what the strongest unit reaches by chance in 95 of 100 cases
+
+    def strongest(self, count: int) -> list[int]:
+        """Units, counted from 0, with the strongest correlations, of either sign."""
+        order = np.argsort(-np.abs(self.correlations), kind="stable")
+        return [int(unit) for unit in order[:count]]
+
+
+def find_events(
+    samples: Samples, words: Sequence[Word], seconds_per_frame: float = 0.0
+) -> dict[str, Array]:
+    """How much of each event there is, 0 to 1, every 10 ms.
+
+    - silence: where the level is in the lowest quarter between the background of the recording and
+      its speech, as :mod:`asr.segment` has it.
+    - voicing: where it is not silent and the autocorrelation has a high peak at the period of a
+      pitch of 60 to 400 Hz (Boersma 1993).
+    - word boundary: from where the last unit of a word was recognised to where the first one of
+      the next is, at least 10 ms. Times are those of CTC, whose units may come early or late.
+
+    Args:
+        samples: 16 kHz signal, shape (samples,).
+        words: that were recognised; of less than two there is no boundary.
+        seconds_per_frame: of the model's front-end. Its frames are centred on multiples of this,
+            while units are said to begin there: what is in the audio is set half a frame later, to
+            meet the frame that sees it.
+    """
+    silence = _silence(samples)
+    late = round(seconds_per_frame / 2 * FRAMES_PER_SECOND)
+    heard = {SILENCE: silence, VOICING: _voicing(samples, silence)}
+    found = {name: np.pad(event, (late, 0), mode="edge") for name, event in heard.items()}
+    if len(words) > 1:
+        found[BOUNDARY] = _boundaries(words, len(silence))
+    return found
+
+
+def at_frames(event: Array, seconds_per_frame: float, frames: int) -> Array:
+    """An event's mean in each frame of a layer, shape (frames,)."""
+    width = round(seconds_per_frame * FRAMES_PER_SECOND)
+    padded = np.pad(event, (0, max(0, frames * width - len(event))), mode="edge")
+    mean: Array = padded[: frames * width].reshape(frames, width).mean(axis=1)
+    return mean
+
+
+def follow(
+    outputs: Array, events: Mapping[str, Array], seconds_per_frame: float
+) -> list[Following]:
+    """How the units of a layer follow events.
+
+    Chance is measured by turning the event in time, round the end of the utterance, so that both
+    keep their rhythm: its correlation with the unit that then comes nearest.
+
+    Args:
+        outputs: of the layer, shape (frames, units).
+        events: what :func:`find_events` gives.
+        seconds_per_frame: of the layer.
+    """
+    units = _standardised(outputs)
+    frames = len(units)
+    shifts = np.unique(np.linspace(0.1 * frames, 0.9 * frames, _SHIFTS).astype(int))
+    found = []
+    for name, event in events.items():
+        course = _standardised(at_frames(event, seconds_per_frame, frames)[:, None])[:, 0]
+        turned = np.stack([np.roll(course, shift) for shift in shifts])
+        by_chance = np.abs(turned @ units).max(axis=1)
+        found.append(Following(name, course @ units, float(np.quantile(by_chance, _CHANCE))))
+    return found
+
+
+def _standardised(series: Array) -> Array:
+    """Mean 0 and norm 1 over frames, so that products are correlations; 0 of what is constant."""
+    centred = series - series.mean(axis=0)
+    norm = np.linalg.norm(centred, axis=0)
+    flat = norm <= 1e-9 * len(series)
+    scaled: Array = np.where(flat, 0.0, centred / np.where(flat, 1.0, norm))
+    return scaled
+
+
+def _silence(samples: Samples) -> Array:
+    found = levels(samples)
+    low, high = np.percentile(found, [5, 99])
+    low = max(low, high - _LOUDNESS_RANGE)
+    quiet = found <= low + max((high - low) / 4, _ABOVE_BACKGROUND)
+    return np.asarray(quiet, np.float64)
+
+
+def _voicing(samples: Samples, silence: Array) -> Array:
+    """Where the signal is like itself a period ago, after the window's own course is taken off."""
+    window = np.hanning(_PITCH_WINDOW)
+    padded = np.pad(samples, _PITCH_WINDOW // 2)
+    frames = sliding_window_view(padded, _PITCH_WINDOW)[::HOP][: len(silence)]
+    frames = (frames - frames.mean(axis=1, keepdims=True)) * window
+    likeness = _autocorrelation(frames) / _autocorrelation(window)
+    found = likeness[:, SAMPLE_RATE // _HIGHEST : SAMPLE_RATE // _LOWEST].max(axis=1)
+    return np.asarray((found > _PERIODIC) & (silence == 0.0), np.float64)
+
+
+def _autocorrelation(signal: Array) -> Array:
+    """Of the last axis, at lags up to the longest period, 1 at lag 0."""
+    power = np.abs(np.fft.rfft(signal, 2 * _PITCH_WINDOW)) ** 2
+    products = np.fft.irfft(power)[..., : SAMPLE_RATE // _LOWEST]
+    scaled: Array = products / np.maximum(products[..., :1], 1e-12)
+    return scaled
+
+
+def _boundaries(words: Sequence[Word], steps: int) -> Array:
+    found = np.zeros(steps)
+    for before, after in pairwise(words):
+        first = round(before.end * FRAMES_PER_SECOND)
+        last = max(first + 1, round(after.start * FRAMES_PER_SECOND))
+        found[first:last] = 1.0
+    return found

@@ -1,0 +1,158 @@
+"""Pictures as files, by matplotlib, which comes with the extra ``inspect``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from asr.errors import AsrError
+from asr.features import FRAMES_PER_SECOND, log_mel
+from asr.files import atomic
+from asr.inspect.gates import Layer, Listening
+from asr.inspect.gradients import CLIP_NORM, Curve
+from asr.tokenizer import BLANK
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLOURS = {
+    "forget": "#1f6fb5",
+    "update": "#1f6fb5",
+    "input": "#2a8a4a",
+    "reset": "#2a8a4a",
+    "output": "#c25a12",
+}
+_STATE = "#6a5acd"
+_CYCLE = ("#1f6fb5", "#c25a12", "#2a8a4a", "#6a5acd", "#c2417c", "#0f9aa8", "#b08400", "#5d6773")
+_QUIET, _LOUD = 0.05, 0.998  # of all energies, those below and above look alike
+_DOTS = 130  # an inch
+
+
+def make_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches.
+
+    Raises:
+        AsrError: matplotlib is missing.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise AsrError(
+            "pictures need matplotlib, which is not installed: pip install 'asr[inspect]'"
+        ) from error
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def draw_gates(path: str | Path, listening: Listening, layer: Layer) -> None:
+    """One layer of a listening: log-mel, characters, gates and states, over time."""
+    shown = layer.shown
+    width = min(30.0, max(9.0, 2.2 * listening.seconds))
+    figure = make_figure(width, 2.6 + 1.5 * len(shown))
+    heights = [1.5, 0.6, *([0.8, 0.6] * len(shown))]
+    rows: Sequence[Axes] = figure.subplots(
+        len(heights), 1, sharex=True, gridspec_kw={"height_ratios": heights}
+    )
+    memory = layer.memory
+    remembers = f"; half its units remember {memory.quantile(0.5):.0f} ms or more" if memory else ""
+    figure.suptitle(
+        f"{Path(listening.audio).name}: layer {layer.number} of {len(listening.layers)}, "
+        f"{listening.cell}{remembers}",
+        fontsize=10,
+    )
+    _mel(rows[0], listening)
+    _characters(rows[1], listening)
+    for index, unit in enumerate(shown):
+        _unit(rows[2 + 2 * index], rows[3 + 2 * index], layer, unit, legend=index == 0)
+    rows[-1].set_xlabel("seconds")
+    rows[-1].set_xlim(0.0, listening.seconds)
+    _save(figure, path)
+
+
+def draw_gradients(path: str | Path, curves: Sequence[Curve]) -> None:
+    """Norms against k, without clipping and with it."""
+    figure = make_figure(11.0, 4.6)
+    plain, clipped = figure.subplots(1, 2, sharey=True)
+    names = list(dict.fromkeys(curve.network for curve in curves))
+    for axes, title in (
+        (plain, "without clipping"),
+        (clipped, f"with the gradient's norm clipped at {CLIP_NORM:g}"),
+    ):
+        for curve in curves:
+            norms = curve.clipped if axes is clipped else curve.norms
+            axes.semilogy(
+                # What has underflowed is not shown, nor may it stretch the axis.
+                np.where(norms > 0.0, norms, np.nan),
+                color=_CYCLE[names.index(curve.network) % len(_CYCLE)],
+                linestyle="--" if curve.weights == "trained" else "-",
+                linewidth=1.4,
+                label=curve.name,
+            )
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel(f"k, frames of {1000 / FRAMES_PER_SECOND:.0f} ms before t")
+        axes.grid(alpha=0.25)
+    plain.set_ylabel("norm of d loss(t) / d x(t − k)")
+    loudest = max(float(curve.norms.max()) for curve in curves)
+    plain.set_ylim(loudest * 1e-16, loudest * 5)
+    plain.legend(fontsize=8)
+    _save(figure, path)
+
+
+def _mel(axes: Axes, listening: Listening) -> None:
+    mel = log_mel(torch.from_numpy(listening.samples)).numpy().T
+    quiet, loud = np.quantile(mel, [_QUIET, _LOUD])
+    extent = (0.0, mel.shape[1] / FRAMES_PER_SECOND, 0.0, float(len(mel)))
+    axes.imshow(
+        mel, origin="lower", aspect="auto", extent=extent, cmap="inferno", vmin=quiet, vmax=loud
+    )
+    axes.set_ylabel("mel bin", fontsize=8)
+    axes.tick_params(labelsize=7)
+
+
+def _characters(axes: Axes, listening: Listening) -> None:
+    """The probability of the blank, and every unit of the best path where it is emitted."""
+    probabilities = listening.log_probs.exp().numpy()
+    times = (np.arange(len(probabilities)) + 0.5) * listening.seconds_per_frame
+    axes.plot(times, probabilities[:, BLANK], color="0.7", linewidth=0.8)
+    best = probabilities.argmax(axis=1)
+    first = np.append(True, best[1:] != best[:-1]) & (best != BLANK)
+    for frame in np.flatnonzero(first):
+        unit = listening.units[best[frame]].replace(" ", "␣")
+        axes.text(times[frame], 0.5, unit, ha="center", va="center", fontsize=7, weight="bold")
+    axes.set_ylim(-0.05, 1.05)
+    axes.set_ylabel("blank", fontsize=8)
+    axes.tick_params(labelsize=7)
+
+
+def _unit(gates: Axes, state: Axes, layer: Layer, unit: int, legend: bool) -> None:
+    trace = layer.trace
+    times = (np.arange(trace.frames) + 0.5) * trace.seconds_per_frame
+    for name, values in trace.gates.items():
+        gates.plot(times, values[:, unit], color=_COLOURS[name], linewidth=1.0, label=name)
+    said = [f"unit {unit + 1} {trace.reads(unit)}"]
+    if layer.memory is not None:
+        said.append(f"remembers {layer.memory.milliseconds[unit]:.0f} ms")
+    said += [f"{one.event} {one.correlations[unit]:+.2f}" for one in layer.followings]
+    gates.set_title(", ".join(said), fontsize=8, loc="left", pad=2)
+    gates.set_ylim(-0.05, 1.05)
+    gates.set_ylabel("gates", fontsize=8)
+    gates.tick_params(labelsize=7)
+    if legend and trace.gates:
+        gates.legend(
+            fontsize=7, loc="lower right", bbox_to_anchor=(1.0, 0.95), ncols=3, frameon=False
+        )
+    state.fill_between(times, trace.state[:, unit], color=_STATE, alpha=0.25)
+    state.plot(times, trace.state[:, unit], color=_STATE, linewidth=1.0)
+    state.axhline(0.0, color="0.6", linewidth=0.5)
+    state.set_ylabel("state", fontsize=8)
+    state.tick_params(labelsize=7)
+
+
+def _save(figure: Figure, path: str | Path) -> None:
+    path = Path(path)
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format=path.suffix[1:], dpi=_DOTS)
