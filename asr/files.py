@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from asr.errors import AsrError
+
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
@@ -14,17 +16,23 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
     The data is on disk before the name changes, so a kill or a power cut at any point leaves a
     whole file under ``path``, the old or the new one.
+
+    Raises:
+        AsrError: the file can't be written: no such place, no right to, no room.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise AsrError(f"{path} can't be written: {error.strerror or error}") from error
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -156,24 +156,27 @@ def _tune(recipe: Recipe, model: Path, origin: Record) -> dict[str, Path]:
 def _evaluate(
     recipe: Recipe, model: Path, configs: dict[str, Path], origin: Record
 ) -> list[Record]:
+    """Scores what is not scored yet; each record is kept as soon as it is there."""
     results = recipe.folder / RESULTS
+    decoders = {name: _digest(path) for name, path in configs.items()}
+    made_from = {**origin, "decoders": decoders, "sets": list(recipe.data.test)}
     report = _read(results)
-    if report and report.get("made_from") == origin:
-        done: list[Record] = report["sets"]
-        return done
-    console.rule("evaluate")
-    records = []
+    current = report is not None and report.get("made_from") == made_from
+    records: list[Record] = report["sets"] if report and current else []
+    wanted: list[tuple[str, Record]] = []
     for name in recipe.data.test:
-        (test_set,) = read_data(manifest_path(recipe.data, name))
-        ways: list[Record] = [{"decoder": "greedy"}, {"decoder": "beam", "lm": "none"}]
+        wanted += [(name, {"decoder": "greedy"}), (name, {"decoder": "beam", "lm": "none"})]
         if name in configs:
-            ways.append({"decoder": "beam", "config": configs[name]})
-        for settings in ways:
-            transcriber = asr.load(model, device=recipe.train.device, **settings)
-            evaluation = evaluate(transcriber, test_set)
-            _report(f"not scored: {failure}" for failure in evaluation.failures)
-            records.append(to_record(evaluation) | describe_run(transcriber))
-    write_text(results, json.dumps({"made_from": origin, "sets": records}, indent=2) + "\n")
+            wanted.append((name, {"decoder": "beam", "config": configs[name]}))
+    if len(records) < len(wanted):
+        console.rule("evaluate")
+    for name, settings in wanted[len(records) :]:
+        (test_set,) = read_data(manifest_path(recipe.data, name))
+        transcriber = asr.load(model, device=recipe.train.device, **settings)
+        evaluation = evaluate(transcriber, test_set)
+        _report(f"not scored: {failure}" for failure in evaluation.failures)
+        records.append(to_record(evaluation) | describe_run(transcriber))
+        write_text(results, json.dumps({"made_from": made_from, "sets": records}, indent=2) + "\n")
     return records
 
 

@@ -17,6 +17,7 @@ import torch
 from asr.audio import SAMPLE_RATE, Samples, audio_duration, count_channels, load_audio, read_pieces
 from asr.decode import Hypothesis
 from asr.errors import AsrError
+from asr.order import in_order
 from asr.recognise import Recogniser
 from asr.seam import join
 from asr.segment import LONGEST, Stretch, is_silent, split
@@ -114,13 +115,7 @@ class Transcriber:
         Yields:
             For each path, in the order given, its transcript or what is wrong with the file.
         """
-        early: dict[int, Transcript | AsrError] = {}
-        due = 0
-        for index, result in self.as_done(paths, batch_size, channel, progress):
-            early[index] = result
-            while due in early:
-                yield early.pop(due)
-                due += 1
+        yield from in_order(self.as_done(paths, batch_size, channel, progress))
 
     def as_done(
         self,

@@ -155,3 +155,13 @@ def test_what_can_not_be_read_is_one_clear_sentence(tmp_path, capsys, name, cont
     assert message.format(path) in captured.err
     assert len(captured.err.splitlines()) == 1
     assert captured.out == ""
+
+
+def test_a_place_that_cannot_be_written_to_is_one_clear_sentence(files, tmp_path, capsys):
+    reference, hypothesis = files(ref_txt="a ONE\n", hyp_txt="a ONE\n")
+    (tmp_path / "way").write_text("in it")
+    for option in ("--json", "--sclite"):
+        assert score(reference, hypothesis, option, tmp_path / "way" / "out") == 1
+        (complaint,) = capsys.readouterr().err.splitlines()
+        assert complaint.startswith(f"asr: {tmp_path / 'way' / 'out'}")
+        assert "can't be written: " in complaint

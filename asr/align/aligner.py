@@ -18,6 +18,7 @@ from asr.align.spelling import Spelling, spell
 from asr.align.viterbi import best_path
 from asr.audio import SAMPLE_RATE, audio_duration, read_pieces
 from asr.errors import AsrError
+from asr.order import in_order
 from asr.recognise import Recogniser
 
 _WINDOW = 16  # batches whose files are sorted by length together
@@ -68,13 +69,7 @@ class Aligner:
         Yields:
             For each pair, in the order given, its alignment or what is wrong with it.
         """
-        early: dict[int, Alignment | AsrError] = {}
-        due = 0
-        for index, result in self.as_done(pairs, batch_size, progress):
-            early[index] = result
-            while due in early:
-                yield early.pop(due)
-                due += 1
+        yield from in_order(self.as_done(pairs, batch_size, progress))
 
     def as_done(
         self,

@@ -117,11 +117,7 @@ def _write(alignment: Alignment, name: str, formats: Sequence[str], folder: Path
             sys.stdout.write(text)
             sys.stdout.flush()
             continue
-        path = folder / f"{name}.{extension}"
-        try:
-            write_text(path, text)
-        except OSError as error:
-            raise AsrError(f"{path} can't be written: {error.strerror or error}") from error
+        write_text(folder / f"{name}.{extension}", text)
 
 
 def _read_pairs(options: argparse.Namespace) -> tuple[list[_Pair], list[AsrError]]:

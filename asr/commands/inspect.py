@@ -348,10 +348,7 @@ def _print(table: Table, console: Console) -> None:
 
 
 def _write(path: Path, write: Callable[[Path], None]) -> None:
-    try:
-        write(path)
-    except OSError as error:
-        raise AsrError(f"{path} can't be written: {error.strerror or error}") from error
+    write(path)
     print(f"{path} is written")
 
 

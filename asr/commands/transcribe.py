@@ -103,6 +103,7 @@ def _write_all(
     counts: Counter[str],
 ) -> None:
     """Writes each transcript as soon as it is there; prints those that have no output."""
+    from asr.files import write_text
     from asr.progress import listen
     from asr.writers import WRITERS
 
@@ -124,7 +125,7 @@ def _write_all(
                 continue
             result = replace(result, audio_filepath=given.shown)
             for path in outputs[given]:
-                _write(path, WRITERS[path.suffix[1:]](result))
+                write_text(path, WRITERS[path.suffix[1:]](result))
             if not to_files:
                 named = len(inputs) > 1 and options.format == "txt"
                 for line in WRITERS[options.format](result).splitlines(keepends=True):
@@ -169,15 +170,6 @@ def _outputs(given: Input, formats: Sequence[str], options: argparse.Namespace) 
     else:
         place = given.beside
     return [place.with_name(f"{place.name}.{name}") for name in formats]
-
-
-def _write(path: Path, text: str) -> None:
-    from asr.files import write_text
-
-    try:
-        write_text(path, text)
-    except OSError as error:
-        raise AsrError(f"{path} can't be written: {error.strerror or error}") from error
 
 
 def _seconds(paths: Sequence[Path]) -> float:

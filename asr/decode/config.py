@@ -101,12 +101,14 @@ def choose_decoder(
         return make_decoder("greedy", tokenizer_of("main")), "main"
     if decoder not in (None, "beam"):
         return make_decoder(decoder, tokenizer_of("main")), "main"  # which says that there is none
-    source = config or (own if own.exists() else None)
+    # Without the language model that they were tuned for, the model's own settings say nothing.
+    alone = str(lm) == "none" and lexicon is None
+    source = config or (own if own.exists() and not alone else None)
     settings = read_decoder_config(source) if source else DecoderConfig()
     beam = replace(settings.beam, nbest=nbest, beam_size=beam_size or settings.beam.beam_size)
     changed: dict[str, object] = {"beam": beam}
     if lm is not None:
-        changed["lm"] = None if str(lm) == "none" else str(lm)
+        changed |= {"lm": None, "lexicon": None} if str(lm) == "none" else {"lm": str(lm)}
     if lexicon is not None:
         changed["lexicon"] = str(lexicon)
     settings = settings.model_copy(update=changed)
