@@ -130,6 +130,12 @@ def levels(samples: Samples) -> Levels:
     return 10.0 * np.log10(np.maximum(smooth, 10 ** (_NOTHING / 10)))
 
 
+def quiet(found: Levels) -> NDArray[np.bool_]:
+    """Where :func:`levels` are in the lowest quarter between background and speech."""
+    low, high = _spread(found)
+    return found <= low + max((high - low) / 4, _ABOVE_BACKGROUND)
+
+
 def _next_cut(samples: Samples, final: bool, overlap: bool) -> tuple[int, int, int]:
     """Where the next stretch begins and ends in ``samples``, and where what follows begins.
 
@@ -179,9 +185,7 @@ def _pauses(found: Levels) -> list[tuple[int, int]]:
     """Where it is quiet for long enough: first and behind the last level of each pause."""
     if len(found) == 0:
         return []
-    low, high = _spread(found)
-    quiet = found <= low + max((high - low) / 4, _ABOVE_BACKGROUND)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], quiet, [False]])))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], quiet(found), [False]])))
     runs = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
     return [(start, stop) for start, stop in runs if stop - start >= _PAUSE]
 

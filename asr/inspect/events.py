@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from asr.audio import SAMPLE_RATE, Samples
 from asr.features import FRAMES_PER_SECOND, HOP
 from asr.inspect.trace import Array
-from asr.segment import levels
+from asr.segment import levels, quiet
 from asr.transcript import Word
 
 SILENCE, VOICING, BOUNDARY = "silence", "voicing", "word boundary"
@@ -20,8 +20,6 @@ SILENCE, VOICING, BOUNDARY = "silence", "voicing", "word boundary"
 _LOWEST, _HIGHEST = 60, 400  # Hz; lower and higher than anyone's pitch in reading
 _PITCH_WINDOW = 640  # samples, 40 ms
 _PERIODIC = 0.45  # how like itself a voiced frame is at least; Praat's threshold
-_LOUDNESS_RANGE = 48.0  # dB below the speech, how far a background counts, as in asr.segment
-_ABOVE_BACKGROUND = 3.0  # dB that a background's own ups and downs reach
 _SHIFTS = 200  # of an event in time, to see what chance does
 _CHANCE = 0.95
 
@@ -111,11 +109,7 @@ def _standardised(series: Array) -> Array:
 
 
 def _silence(samples: Samples) -> Array:
-    found = levels(samples)
-    low, high = np.percentile(found, [5, 99])
-    low = max(low, high - _LOUDNESS_RANGE)
-    quiet = found <= low + max((high - low) / 4, _ABOVE_BACKGROUND)
-    return np.asarray(quiet, np.float64)
+    return np.asarray(quiet(levels(samples)), np.float64)
 
 
 def _voicing(samples: Samples, silence: Array) -> Array:
