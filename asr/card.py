@@ -7,7 +7,16 @@ from typing import Any
 
 import yaml
 
-from asr.config import Recipe, UnitsConfig
+from asr.config import EncoderConfig, Recipe, UnitsConfig
+
+_RESULTS = "## Error rates\n"
+_CELLS = {
+    "lstm": "LSTM",
+    "peephole": "peephole LSTM",
+    "cifg": "coupled-gate LSTM",
+    "gru": "GRU",
+    "rnn": "plain RNN",
+}
 
 
 def error_rates(units: UnitsConfig, entry: dict[str, float]) -> str:
@@ -30,7 +39,7 @@ def training_card(
     settings = yaml.safe_dump(_without_places(recipe), sort_keys=False)
     return f"""# {recipe.name}
 
-A bidirectional LSTM acoustic model trained with the CTC loss by this project's `asr train`.
+{_kind(recipe.model.encoder)} trained with the CTC loss by this project's `asr train`.
 
 - Training data: {", ".join(recipe.data.train)} ({hours:.2f} hours)
 - Parameters: {parameters / 1e6:.2f} million, stored in float16
@@ -44,6 +53,18 @@ A bidirectional LSTM acoustic model trained with the CTC loss by this project's 
 {settings.strip()}
 ```
 """
+
+
+def _kind(encoder: EncoderConfig) -> str:
+    article = "A bidirectional" if encoder.bidirectional else "A unidirectional"
+    attention = " with self-attention" if encoder.attention_window else ""
+    return f"{article} {_CELLS[encoder.cell]} acoustic model{attention}"
+
+
+def with_results(card: str, table: str) -> str:
+    """A card with its table of error rates, in the place of an older one."""
+    before, _, _ = card.partition(_RESULTS)
+    return f"{before.rstrip()}\n\n{_RESULTS}\n{table}"
 
 
 def _without_places(recipe: Recipe) -> dict[str, Any]:

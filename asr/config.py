@@ -166,8 +166,9 @@ class Recipe(Section):
     output: str = "runs/{name}"  # where the run keeps its model and its state
     seed: int = 1
     init_from: str | None = None  # a model to take the first weights from
-    # The stage that is trained before this one, which begins with its weights. In a file it has all
-    # the settings of this one that it doesn't replace.
+    # The stage that is trained before this one, which begins with its weights. A file gives either
+    # settings, to which it adds all those of this stage that they don't replace, or the name of
+    # another recipe in the same folder, which stays as it is.
     before: Recipe | None = None
     data: DataConfig
     units: UnitsConfig = UnitsConfig()
@@ -179,6 +180,11 @@ class Recipe(Section):
     @property
     def folder(self) -> Path:
         return Path(self.output.format(name=self.name))
+
+    @property
+    def stages(self) -> tuple[Recipe, ...]:
+        """The recipes that are trained one after the other, this one last."""
+        return (*(self.before.stages if self.before else ()), self)
 
 
 SectionType = TypeVar("SectionType", bound=Section)
@@ -194,8 +200,7 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
         AsrError: the file can't be read, or a key or a value is wrong; it names the key, and the
             nearest known one.
     """
-    settings = _with_stages(read_yaml(path), overrides or [])
-    return validate(Recipe, settings, f"the recipe {path}")
+    return validate(Recipe, _read_stages(Path(path), overrides or []), f"the recipe {path}")
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -227,21 +232,39 @@ def to_yaml(section: Section) -> str:
     return yaml.safe_dump(section.model_dump(mode="json"), sort_keys=False)
 
 
-def _with_stages(settings: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
-    """Applies ``overrides``, and fills in what the stage before inherits."""
+def _read_stages(path: Path, overrides: list[str], above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The settings of a recipe's file, ``overrides`` applied, and of the stages before it.
+
+    Args:
+        above: the recipes that this one comes before.
+    """
+    if path in above:
+        raise AsrError(f"the recipe {path} comes before itself; change a 'before:'")
+    return _with_stages(read_yaml(path), overrides, (*above, path))
+
+
+def _with_stages(
+    settings: dict[str, Any], overrides: list[str], files: tuple[Path, ...]
+) -> dict[str, Any]:
+    """Applies ``overrides``, and fills in the stage before, or what it inherits."""
+    of_before = [o.removeprefix("before.") for o in overrides if o.startswith("before.")]
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key:
             raise AsrError(f"{override!r} is no setting; write section.key=value")
-        _assign(settings, key.split("."), _parse_value(value, override), override)
-    before = settings.pop("before", None)
+        if not key.startswith("before."):
+            _assign(settings, key.split("."), _parse_value(value, override), override)
+    before = settings.pop("before", {} if of_before else None)
+    if isinstance(before, str):
+        general = [o for o in overrides if not o.startswith(("before", "output=", "name="))]
+        stages = _read_stages(files[-1].parent / before, general + of_before, files)
+        return {**settings, "before": stages}
     if not isinstance(before, dict):
         return settings if before is None else {**settings, "before": before}
+    general = [o for o in overrides if not o.startswith(("before", "output="))]
     output = settings.get("output", Recipe.model_fields["output"].default)
     inherited = _merged({**settings, "output": f"{output}/before"}, before)
-    general = [o for o in overrides if not o.startswith(("before.", "output="))]
-    of_before = [o.removeprefix("before.") for o in overrides if o.startswith("before.")]
-    return {**settings, "before": _with_stages(inherited, general + of_before)}
+    return {**settings, "before": _with_stages(inherited, general + of_before, files)}
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import asr
-from asr.checkpoint import WEIGHTS, load_model
-from asr.config import Recipe
+from asr.card import with_results
+from asr.checkpoint import CARD, WEIGHTS, load_model
+from asr.config import DataConfig, Recipe
 from asr.corpora import folder, librispeech
 from asr.corpora.summary import print_summary
 from asr.data import manifest_path
@@ -31,7 +32,7 @@ from asr.files import write_text
 from asr.manifest import read_manifest
 from asr.progress import console
 from asr.results import to_record
-from asr.tables import print_table
+from asr.tables import print_table, to_markdown
 from asr.tokenizer import PhoneTokenizer
 from asr.train import train
 
@@ -56,7 +57,8 @@ def run(
     Returns:
         One record for each test set and decoder (:func:`asr.results.to_record`).
     """
-    _prepare(recipe, roots, download)
+    for stage in recipe.stages:
+        _prepare(stage.data, roots, download)
     console.rule("train")
     model = train(recipe, resume=True)
     origin: Record = {"weights": _digest(model / WEIGHTS)}
@@ -65,12 +67,14 @@ def run(
         origin["lm"] = _train_language_model(recipe, model, texts)
         configs = _tune(recipe, model, origin)
     records = _evaluate(recipe, model, configs, origin)
+    card = (model / CARD).read_text(encoding="utf-8")
+    write_text(model / CARD, with_results(card, to_markdown(records, _tuned_on(recipe.data))))
     print_table(records, f"{recipe.name} ({model})", console)
     return records
 
 
-def _prepare(recipe: Recipe, roots: Sequence[Path], download: bool) -> None:
-    data, output = recipe.data, Path(recipe.data.manifests)
+def _prepare(data: DataConfig, roots: Sequence[Path], download: bool) -> None:
+    output = Path(data.manifests)
     names = {*data.train, *data.dev, *data.test, *data.tune.values()}
     # What a recipe names by path has been prepared by hand.
     ours = sorted(name for name in names if not name.endswith(".jsonl"))
@@ -127,7 +131,7 @@ def _tune(recipe: Recipe, model: Path, origin: Record) -> dict[str, Path]:
     from asr.tune import tune_decoder
 
     data = recipe.data
-    chosen = {name: data.tune.get(name, data.dev[0]) for name in data.test}
+    chosen = _tuned_on(data)
     paths = {}
     for name in dict.fromkeys([*chosen.values(), data.dev[0]]):
         path = paths[name] = recipe.folder / f"decoder-{Path(name).stem}.yaml"
@@ -151,6 +155,11 @@ def _tune(recipe: Recipe, model: Path, origin: Record) -> dict[str, Path]:
         if name == data.dev[0]:
             write_decoder_config(model / DECODER, config)
     return {name: paths[tuned_on] for name, tuned_on in chosen.items()}
+
+
+def _tuned_on(data: DataConfig) -> dict[str, str]:
+    """On which set the beam search is tuned, by the set that is scored with it."""
+    return {name: data.tune.get(name, data.dev[0]) for name in data.test}
 
 
 def _evaluate(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -54,6 +54,22 @@ def print_table(records: Sequence[Record], title: str, console: Console) -> None
     _print(table, title, console)
     for note in notes:
         console.print(note, style="dim", highlight=False)
+
+
+def to_markdown(records: Sequence[Record], tuned_on: Mapping[str, str]) -> str:
+    """The error rates of :func:`asr.results.to_record` as a table for a model's card.
+
+    Args:
+        tuned_on: the set that the language model's weights were tuned on, by the set scored.
+    """
+    rows = ["| set | decoder | WER % | 95 % interval | CER % |", "|---|---|---|---|---|"]
+    for record in records:
+        name, decoder = record["name"], record["decoder"]
+        if "LM" in decoder and name in tuned_on:
+            decoder += f", tuned on {tuned_on[name]}"
+        rates = _percent(record["wer"]), _range(record["wer_interval"]), _percent(record["cer"])
+        rows.append(f"| {name} | {decoder} | {' | '.join(rates)} |")
+    return "\n".join(rows) + "\n"
 
 
 def print_details(name: str, details: Record, console: Console) -> None:

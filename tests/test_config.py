@@ -77,6 +77,21 @@ before:
         load_recipe(recipe_path, ["before.train.epoch=3"])
 
 
+def test_the_stage_before_may_be_another_recipe(tmp_path, recipe_path):
+    recipe_path.write_text(MINIMAL)
+    second = tmp_path / "second.yaml"
+    second.write_text(f"{MINIMAL.replace('tiny', 'second')}before: {recipe_path.name}\nseed: 7\n")
+    recipe = load_recipe(second, ["name=mine", "train.epochs=5", "before.train.epochs=3"])
+    assert recipe.before == load_recipe(recipe_path, ["train.epochs=3"])
+    assert (recipe.name, recipe.seed, recipe.train.epochs) == ("mine", 7, 5)
+    recipe_path.write_text(f"{MINIMAL}before: second.yaml\n")
+    with pytest.raises(AsrError, match=r"second.yaml comes before itself"):
+        load_recipe(second)
+    recipe_path.unlink()
+    with pytest.raises(AsrError, match=rf"{recipe_path.name} does not exist"):
+        load_recipe(second)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

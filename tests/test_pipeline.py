@@ -80,9 +80,14 @@ def test_with_text_comes_a_language_model_and_a_tuned_search(corpus, librivox, c
     out = capsys.readouterr().err
     assert "language model" in out
     assert "tune on two" in out
+    card = (recipe.folder / "model" / "README.md").read_text()
+    row = next(line for line in card.splitlines() if "beam + LM, tuned on two" in line)
+    wer = next(100 * r["wer"] for r in records if r["decoder"] == "beam + LM")
+    assert row.startswith(f"| one | beam + LM, tuned on two | {wer:.2f} |")
     assert asr.load(recipe.folder / "model").transcribe(librivox[0].audio_filepath).text is not None
     assert run(recipe, [corpus], texts=[Path("books.txt")]) == records
     assert "tune on" not in capsys.readouterr().err
+    assert (recipe.folder / "model" / "README.md").read_text() == card
 
 
 def test_a_set_may_be_a_table_in_another_folder(corpus, librivox, tmp_path, capsys):
