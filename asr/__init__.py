@@ -38,6 +38,7 @@ def load(
     hotwords: Iterable[str] = (),
     beam_size: int | None = None,
     nbest: int = 1,
+    rescore: bool = True,
     device: str = "auto",
 ) -> Transcriber:
     """Loads a model, ready to transcribe.
@@ -52,6 +53,7 @@ def load(
         hotwords: words and phrases that the beam search is to favour.
         beam_size: of the beam search, instead of that of the config.
         nbest: how many readings of each file to give, best first.
+        rescore: let the second pass of the config, if it has one, choose among the readings.
         device: ``cpu``, ``cuda`` or ``auto``.
 
     Raises:
@@ -61,13 +63,13 @@ def load(
     import torch
 
     from asr.checkpoint import find_model, load_model
-    from asr.decode.config import choose_decoder
+    from asr.decode.config import choose_decoder, read_max_doubt
     from asr.device import choose_device
     from asr.recognise import Recogniser
     from asr.transcribe import Transcriber
 
     checkpoint = load_model(model)
-    chosen, head = choose_decoder(
+    choice = choose_decoder(
         checkpoint.tokenizer_of,
         find_model(model),
         decoder=decoder,
@@ -77,6 +79,15 @@ def load(
         hotwords=hotwords,
         beam_size=beam_size,
         nbest=nbest,
+        rescore=rescore,
         threads=torch.get_num_threads(),
     )
-    return Transcriber(Recogniser(checkpoint, chosen, choose_device(device), head))
+    recogniser = Recogniser(
+        checkpoint,
+        choice.decoder,
+        choose_device(device),
+        choice.head,
+        choice.second_pass,
+        read_max_doubt(find_model(model), config),
+    )
+    return Transcriber(recogniser)

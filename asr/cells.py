@@ -211,7 +211,12 @@ class Rnn(Cell):
 
 
 class Unrolled(nn.Module):
-    """A cell over time: the layer that :mod:`asr.recurrent` asks for."""
+    """A cell over time: the layer that :mod:`asr.recurrent` asks for.
+
+    Forwards and backwards it takes 1.0 to 1.6 times as long as torch's kernels (two cores, 320
+    units; scripts/bench_cells): beside the product with U, what Python adds to a step is little. So
+    steps are not compiled; torch.compile made them 2 % faster, and the first batch 20 s slower.
+    """
 
     def __init__(self, cell: Cell) -> None:
         super().__init__()

@@ -1,11 +1,15 @@
 """A model as a folder: weights, config, tokenizer and a card that says what it is.
 
 The folder is all that is needed to transcribe. It holds no pickled objects: weights are
-safetensors in float16, the rest is text.
+safetensors in float16, the rest is text. Its checksums cover what only a training writes: weights,
+config, tokenizers. A language model beside them carries its own (:mod:`asr.lm.binary`); lexicon,
+decoder config and card are there to be edited.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +20,7 @@ from torch import Tensor
 
 from asr.config import HeadName, ModelConfig, read_yaml, to_yaml, validate
 from asr.errors import AsrError
-from asr.files import atomic, write_text
+from asr.files import atomic, digest, remove, why_unreadable, write_text
 from asr.model import AcousticModel
 from asr.tokenizer import Tokenizer, load_tokenizer
 
@@ -25,6 +29,10 @@ CONFIG = "config.yaml"
 TOKENIZER = "tokenizer.json"
 INTERMEDIATE_TOKENIZER = "intermediate_tokenizer.json"  # where it is another one
 CARD = "README.md"
+CHECKSUMS = "checksums.txt"  # SHA-256, as `sha256sum -c` reads them
+
+_CHECKED = (CONFIG, TOKENIZER, INTERMEDIATE_TOKENIZER, WEIGHTS)
+_CHECKSUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 BUNDLED = Path(__file__).parent / "models"
 DEFAULT_MODEL = "mini-librispeech"
@@ -50,9 +58,14 @@ class Checkpoint:
 
 
 def save_model(folder: str | Path, checkpoint: Checkpoint, card: str) -> None:
-    """Writes a model folder; every file is replaced whole, the weights last."""
+    """Writes a model folder; every file is replaced whole, the weights last, then the checksums.
+
+    Between the first file and the last there are no checksums, so that a folder left half-way is
+    one of the old or the new weights, not a damaged one.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    remove(folder / CHECKSUMS)
     model = checkpoint.model
     write_text(folder / CONFIG, to_yaml(model.config))
     checkpoint.tokenizer.save(folder / TOKENIZER)
@@ -62,6 +75,21 @@ def save_model(folder: str | Path, checkpoint: Checkpoint, card: str) -> None:
     halves = {name: _half(tensor) for name, tensor in model.state_dict().items()}
     with atomic(folder / WEIGHTS) as temporary:
         temporary.write_bytes(save(halves))  # save_file would make it readable to its owner alone
+    write_checksums(folder)
+
+
+def write_checksums(folder: str | Path) -> None:
+    """Notes what is now in a model's folder as what must be found there when it is loaded.
+
+    For whoever puts a folder together by hand; :func:`save_model` does it by itself.
+
+    Raises:
+        AsrError: the folder is no model's, or can't be written to.
+    """
+    folder = find_model(folder)
+    there = [name for name in _CHECKED if (folder / name).is_file()]
+    lines = [f"{digest(folder / name)}  {name}\n" for name in there]
+    write_text(folder / CHECKSUMS, "".join(lines))
 
 
 def load_model(name: str | Path | None = None) -> Checkpoint:
@@ -74,6 +102,7 @@ def load_model(name: str | Path | None = None) -> Checkpoint:
         AsrError: there is no such model, or a file of it is missing or damaged.
     """
     folder = find_model(name)
+    _verify(folder, _CHECKED[:-1])
     config = validate(ModelConfig, read_yaml(folder / CONFIG), f"the config of the model {folder}")
     tokenizer = load_tokenizer(folder / TOKENIZER)
     other = folder / INTERMEDIATE_TOKENIZER
@@ -90,8 +119,13 @@ def load_model(name: str | Path | None = None) -> Checkpoint:
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """The weights of a model folder, in float32."""
+    """The weights of a model folder, in float32.
+
+    Raises:
+        AsrError: they are missing, damaged, or not those that the folder was saved with.
+    """
     path = folder / WEIGHTS
+    _verify(folder, [WEIGHTS])
     try:
         return {name: tensor.float() for name, tensor in load_file(path).items()}
     except FileNotFoundError as error:
@@ -110,6 +144,38 @@ def find_model(name: str | Path | None = None) -> Path:
         raise AsrError(f"{name} is not a model's folder: it holds no {CONFIG}")
     bundled = ", ".join(sorted(path.parent.name for path in BUNDLED.glob(f"*/{CONFIG}")))
     raise AsrError(f"there is no model {name}: neither a folder nor a bundled one ({bundled})")
+
+
+def _verify(folder: Path, names: Iterable[str]) -> None:
+    """Compares files with their checksums; a folder from before there were any passes.
+
+    Raises:
+        AsrError: a file is not what was saved, or the checksums themselves are damaged.
+    """
+    path = folder / CHECKSUMS
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise AsrError(f"the checksums {path} {why_unreadable(error)}") from error
+    except UnicodeDecodeError:
+        lines = []
+    found = [match for line in lines if (match := _CHECKSUM.fullmatch(line))]
+    expected = {match[2]: match[1] for match in found}
+    for name in names:
+        there = (folder / name).is_file()
+        if name not in expected and not there and len(found) == len(lines):
+            continue
+        if name not in expected or len(found) < len(lines):
+            raise AsrError(f"the checksums {path} are damaged; copy or train the model again")
+        if not there:
+            raise AsrError(f"the model {folder} is not whole: {name} is missing; copy it again")
+        if digest(folder / name) != expected[name]:
+            raise AsrError(
+                f"{folder / name} is damaged, or of another model: it has not the checksum in "
+                f"{CHECKSUMS}; copy or train the model again"
+            )
 
 
 def _half(tensor: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -150,6 +151,25 @@ class TrainConfig(Section):
     workers: Natural | Literal["auto"] = "auto"  # loader processes: none on CPU, four on CUDA
 
 
+class RecurrentConfig(Section):
+    """A recurrent language model over BPE units, and how its weights are found."""
+
+    units: Annotated[int, Field(gt=0, lt=1 << 16)] = 2000
+    hidden: Positive = 512
+    layers: Positive = 2
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    epochs: Positive = 1  # tens of millions of words leave little to learn by heart
+    batch_units: Positive = 8192  # padding included
+    peak_rate: Annotated[float, Field(gt=0)] = 2e-3
+    warm_up: Fraction = 0.05
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    checkpoint_every: Positive = 500  # steps
+    seed: int = 1
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    device: str = "auto"
+
+
 class LanguageModelConfig(Section):
     """The language model that `asr run --text` makes of texts and the training transcripts."""
 
@@ -157,6 +177,10 @@ class LanguageModelConfig(Section):
     vocabulary: Positive = 80_000  # the most frequent words
     max_size: Annotated[float, Field(gt=0)] = 12.0  # MB
     head: HeadName = "main"  # of the model, whose units it is searched with
+    # So many readings of the search are weighed again in a second pass, by the model's other head,
+    # if it has two, and by a recurrent model of the same texts, if there is to be one.
+    readings: Natural = 0
+    recurrent: RecurrentConfig | None = None
 
 
 class Recipe(Section):
@@ -201,6 +225,14 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
             nearest known one.
     """
     return validate(Recipe, _read_stages(Path(path), overrides or []), f"the recipe {path}")
+
+
+def apply_settings(section: type[SectionType], settings: Sequence[str], source: str) -> SectionType:
+    """A section with ``key=value`` settings instead of its defaults; ``source`` is for errors."""
+    given: dict[str, Any] = {}
+    for setting in settings:
+        _override(given, setting)
+    return validate(section, given, source)
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -249,11 +281,8 @@ def _with_stages(
     """Applies ``overrides``, and fills in the stage before, or what it inherits."""
     of_before = [o.removeprefix("before.") for o in overrides if o.startswith("before.")]
     for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals or not key:
-            raise AsrError(f"{override!r} is no setting; write section.key=value")
-        if not key.startswith("before."):
-            _assign(settings, key.split("."), _parse_value(value, override), override)
+        if not override.startswith("before."):
+            _override(settings, override)
     before = settings.pop("before", {} if of_before else None)
     if isinstance(before, str):
         general = [o for o in overrides if not o.startswith(("before", "output=", "name="))]
@@ -277,6 +306,13 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
         else:
             merged[key] = copy.deepcopy(value)
     return merged
+
+
+def _override(settings: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise AsrError(f"{override!r} is no setting; write section.key=value")
+    _assign(settings, key.split("."), _parse_value(value, override), override)
 
 
 def _parse_value(value: str, override: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +40,23 @@ def write_text(path: str | Path, text: str) -> None:
     """Writes ``text`` to ``path`` as UTF-8, atomically."""
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def remove(path: str | Path) -> None:
+    """Deletes a file, if it is there."""
+    try:
+        Path(path).unlink(missing_ok=True)
+    except OSError as error:
+        raise AsrError(f"{path} can't be deleted: {error.strerror or error}") from error
+
+
+def digest(path: str | Path) -> str:
+    """The SHA-256 of a file, as hexadecimal digits."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise AsrError(f"{path} {why_unreadable(error)}") from error
 
 
 def why_unreadable(error: OSError) -> str:

@@ -1,6 +1,7 @@
 """A recipe from end to end, in stages: prepare, train, language model, tune, evaluate.
 
-RUN/model/              the model; where there is text, also words.lm, words.lexicon, decoder.yaml
+RUN/model/              the model; where there is text, also words.lm, words.lexicon, words.lstm
+                        and decoder.yaml
 RUN/decoder-SET.yaml    decoder configs, each tuned on one set
 RUN/results.json        error rates
 
@@ -25,7 +26,12 @@ from asr.config import DataConfig, Recipe
 from asr.corpora import folder, librispeech
 from asr.corpora.summary import print_summary
 from asr.data import manifest_path
-from asr.decode.config import DECODER, DecoderConfig, write_decoder_config
+from asr.decode.config import (
+    DECODER,
+    DecoderConfig,
+    SecondPassConfig,
+    write_decoder_config,
+)
 from asr.device import choose_device
 from asr.evaluate import describe_run, evaluate, read_data
 from asr.files import write_text
@@ -39,6 +45,7 @@ from asr.train import train
 RESULTS = "results.json"
 LANGUAGE_MODEL = "words.lm"
 LEXICON = "words.lexicon"  # its words as phones, where the head that is searched emits those
+RECURRENT = "words.lstm"  # for the second pass
 
 Record = dict[str, Any]
 
@@ -65,6 +72,10 @@ def run(
     configs: dict[str, Path] = {}
     if texts:
         origin["lm"] = _train_language_model(recipe, model, texts)
+        if recipe.lm.recurrent:
+            origin["recurrent"] = _train_recurrent(recipe, model, texts)
+        if recipe.lm.readings:
+            origin["readings"] = recipe.lm.readings
         configs = _tune(recipe, model, origin)
     records = _evaluate(recipe, model, configs, origin)
     card = (model / CARD).read_text(encoding="utf-8")
@@ -108,7 +119,8 @@ def _train_language_model(recipe: Recipe, model: Path, texts: Sequence[Path]) ->
     from asr.lm.train import train as train_lm
 
     sources = [*texts, *(manifest_path(recipe.data, name) for name in recipe.data.train)]
-    made_from = {**recipe.lm.model_dump(), "texts": {p.name: p.stat().st_size for p in sources}}
+    sizes = {path.name: path.stat().st_size for path in sources}
+    made_from = {**recipe.lm.model_dump(exclude={"readings", "recurrent"}), "texts": sizes}
     note = recipe.folder / "lm.json"
     if _read(note) != made_from or not (model / LANGUAGE_MODEL).exists():
         console.rule("language model")
@@ -122,6 +134,23 @@ def _train_language_model(recipe: Recipe, model: Path, texts: Sequence[Path]) ->
         if load_model(model).tokenizer_of(recipe.lm.head).kind == PhoneTokenizer.kind:
             words = lm.words[len(SPECIAL_WORDS) :]
             build_lexicon(words, english())[0].write(model / LEXICON)
+        write_text(note, json.dumps(made_from, indent=2) + "\n")
+    return made_from
+
+
+def _train_recurrent(recipe: Recipe, model: Path, texts: Sequence[Path]) -> Record:
+    """Makes the language model of the second pass; returns what it was made from."""
+    from asr.lm.recurrent_training import train_recurrent
+
+    config = recipe.lm.recurrent
+    assert config is not None
+    sources = [*texts, *(manifest_path(recipe.data, name) for name in recipe.data.train)]
+    sizes = {path.name: path.stat().st_size for path in sources}
+    made_from = {**config.model_dump(mode="json"), "texts": sizes}
+    note = recipe.folder / "recurrent.json"
+    if _read(note) != made_from or not (model / RECURRENT).exists():
+        console.rule("recurrent language model")
+        train_recurrent(sources, model / RECURRENT, config, resume=True)
         write_text(note, json.dumps(made_from, indent=2) + "\n")
     return made_from
 
@@ -142,11 +171,7 @@ def _tune(recipe: Recipe, model: Path, origin: Record) -> dict[str, Path]:
         config, _, failures = tune_decoder(
             load_model(model),
             read_manifest(manifest_path(data, name)),
-            DecoderConfig(
-                head=recipe.lm.head,
-                lm=str(model / LANGUAGE_MODEL),
-                lexicon=str(model / LEXICON) if (model / LEXICON).exists() else None,
-            ),
+            _decoder(recipe, model),
             choose_device(recipe.train.device),
         )
         _report(f"not tuned on: {failure}" for failure in failures)
@@ -155,6 +180,20 @@ def _tune(recipe: Recipe, model: Path, origin: Record) -> dict[str, Path]:
         if name == data.dev[0]:
             write_decoder_config(model / DECODER, config)
     return {name: paths[tuned_on] for name, tuned_on in chosen.items()}
+
+
+def _decoder(recipe: Recipe, model: Path) -> DecoderConfig:
+    """The parts of the beam search, with weights yet to be found."""
+    second_pass = None
+    if recipe.lm.readings:
+        recurrent = str(model / RECURRENT) if recipe.lm.recurrent else None
+        second_pass = SecondPassConfig(readings=recipe.lm.readings, recurrent=recurrent)
+    return DecoderConfig(
+        head=recipe.lm.head,
+        lm=str(model / LANGUAGE_MODEL),
+        lexicon=str(model / LEXICON) if (model / LEXICON).exists() else None,
+        second_pass=second_pass,
+    )
 
 
 def _tuned_on(data: DataConfig) -> dict[str, str]:
@@ -176,7 +215,10 @@ def _evaluate(
     for name in recipe.data.test:
         wanted += [(name, {"decoder": "greedy"}), (name, {"decoder": "beam", "lm": "none"})]
         if name in configs:
-            wanted.append((name, {"decoder": "beam", "config": configs[name]}))
+            tuned = {"decoder": "beam", "config": configs[name]}
+            wanted.append((name, {**tuned, "rescore": False}))
+            if recipe.lm.readings:
+                wanted.append((name, tuned))
     if len(records) < len(wanted):
         console.rule("evaluate")
     for name, settings in wanted[len(records) :]:

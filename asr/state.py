@@ -7,7 +7,6 @@ it; what chance and arithmetic have made (weights, moments, random states, posit
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -97,10 +96,7 @@ def read_state(path: Path, recipe: Recipe) -> dict[str, Any]:
     Raises:
         AsrError: the file is damaged, or was made by a recipe that would train otherwise.
     """
-    try:
-        record: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise AsrError(f"the training state {path} is damaged; start the run anew") from error
+    record = read_record(path)
     # Settings that are newer than the run have their defaults, which change nothing.
     before = validate(Recipe, record["recipe"], f"the training state {path}")
     changed = _differences(before.model_dump(mode="json"), recipe.model_dump(mode="json"), _FREE)
@@ -109,6 +105,21 @@ def read_state(path: Path, recipe: Recipe) -> dict[str, Any]:
             f"the run in {path.parent} was started with other settings ({', '.join(changed)}); "
             "restore them to resume it, or start anew with another output"
         )
+    return record
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Reads what torch saved.
+
+    Raises:
+        AsrError: the file is damaged.
+    """
+    try:
+        record = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged files make the unpickler raise whatever comes
+        raise AsrError(f"the training state {path} is damaged; start the run anew") from error
+    if not isinstance(record, dict):
+        raise AsrError(f"the training state {path} is damaged; start the run anew")
     return record
 
 

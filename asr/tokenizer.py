@@ -150,12 +150,22 @@ class BpeTokenizer(Tokenizer):
             raise UnrepresentableText("".join(dict.fromkeys(c for c in text if c not in known)))
         return indices
 
+    def encode_lines(self, lines: Iterable[str]) -> list[list[int]]:
+        """Many texts at once, in threads; what has no unit becomes the blank."""
+        encoded: list[list[int]] = self._pieces.encode(list(lines), num_threads=-1)
+        return encoded
+
     def decode(self, indices: Iterable[int]) -> str:
         text: str = self._pieces.decode(list(indices))
         return " ".join(text.split())
 
     def to_json(self) -> dict[str, Any]:
         return {"sentencepiece": base64.b64encode(self._model).decode()}
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> BpeTokenizer:
+        """What :meth:`to_json` was made from."""
+        return cls(base64.b64decode(record["sentencepiece"]))
 
 
 class PhoneTokenizer(Tokenizer):
@@ -231,7 +241,7 @@ def load_tokenizer(path: str | Path) -> Tokenizer:
         if record["kind"] == CharacterTokenizer.kind:
             return CharacterTokenizer(record["characters"])
         if record["kind"] == BpeTokenizer.kind:
-            return BpeTokenizer(base64.b64decode(record["sentencepiece"]))
+            return BpeTokenizer.from_json(record)
         if record["kind"] == PhoneTokenizer.kind:
             return PhoneTokenizer(record["phones"])
     except OSError as error:

@@ -8,13 +8,9 @@ RUN/events.*     curves for TensorBoard
 from __future__ import annotations
 
 import math
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import cast
 
 import torch
@@ -40,9 +36,11 @@ from asr.data import (
 from asr.decode import GreedyDecoder
 from asr.device import autocast, choose_device, choose_precision
 from asr.errors import AsrError
+from asr.interrupt import Interrupted, stop_signal
 from asr.loss import training_loss
 from asr.manifest import Utterance
 from asr.model import AcousticModel
+from asr.optimise import make_optimizer, one_cycle, set_rate
 from asr.progress import bar, console
 from asr.recognise import Recogniser
 from asr.score import Score, score
@@ -51,12 +49,6 @@ from asr.tokenizer import BpeTokenizer, CharacterTokenizer, PhoneTokenizer, Toke
 
 STATE = "state.pt"
 MODEL = "model"
-
-
-class Interrupted(AsrError):
-    """The user stopped the run; its state is saved."""
-
-    exit_status = 130  # what shells expect after Ctrl-C
 
 
 def train(recipe: Recipe, resume: bool = False) -> Path:
@@ -102,7 +94,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         precision,
         model,
         averaged,
-        _make_optimizer(model, config),
+        make_optimizer(model, config.peak_rate, config.weight_decay),
         GradScaler(device.type, enabled=precision == "float16"),
         Progress(),
     )
@@ -131,7 +123,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
     from torch.utils.tensorboard import SummaryWriter  # here: it takes a second to import
 
     curves = SummaryWriter(folder, purge_step=progress.step)
-    with _stop_signal() as stop, _progress_bar() as display:
+    with stop_signal() as stop, _progress_bar() as display:
         while progress.epoch < config.epochs:
             heard = replace(training, views=views(config, progress.epoch))
             plan = plan_epoch(
@@ -152,7 +144,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             model.train()
             for batch in batches:
                 done = (progress.epoch + progress.batch / len(plan)) / config.epochs
-                rate = learning_rate(config, done)
+                rate = one_cycle(config.peak_rate, config.warm_up, done)
                 loss = _step(state, batch.to(device), rate, device)
                 progress.batch += 1
                 progress.step += 1
@@ -204,25 +196,13 @@ def views(config: TrainConfig, epoch: int) -> int:
     return 2 if consistent else 1
 
 
-def learning_rate(config: TrainConfig, done: float) -> float:
-    """The rate when the fraction ``done`` of all training is over.
-
-    It rises in a line to the peak and falls along half a cosine to zero (Smith's one-cycle, 2018).
-    """
-    if done < config.warm_up:
-        return config.peak_rate * max(done / config.warm_up, 1e-3)
-    fallen = (done - config.warm_up) / (1.0 - config.warm_up)
-    return config.peak_rate * 0.5 * (1.0 + math.cos(math.pi * fallen))
-
-
 def _step(state: TrainingState, batch: Batch, rate: float, device: torch.device) -> float:
     """One update of the weights; returns the loss of the main head.
 
     A loss or gradient that is not finite leaves the weights as they are and is counted.
     """
     config, progress = state.recipe.train, state.progress
-    for group in state.optimizer.param_groups:
-        group["lr"] = rate
+    set_rate(state.optimizer, rate)
     with autocast(state.precision, device):
         emissions = state.model(batch.features, batch.lengths)
     loss, main = training_loss(emissions, batch, config)
@@ -257,16 +237,6 @@ def _make_tokenizer(recipe: Recipe, kind: UnitKind) -> Tokenizer:
         return PhoneTokenizer()
     texts = (utterance.text for utterance in read_manifests(recipe.data, recipe.data.train))
     return BpeTokenizer.train(texts, recipe.units.size)
-
-
-def _make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov and Hutter 2019); biases and normalisation are not decayed."""
-    parameters = list(model.parameters())
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.peak_rate, betas=(0.9, 0.98), fused=True)
 
 
 def _initialise(model: nn.Module, name: str) -> None:
@@ -334,21 +304,3 @@ def _epoch_line(entry: dict[str, float], recipe: Recipe) -> str:
 
 def _progress_bar() -> ProgressBar:
     return bar(TextColumn("{task.fields[status]}"))
-
-
-@contextmanager
-def _stop_signal() -> Iterator[Callable[[], bool]]:
-    """Inside, the first Ctrl-C (or SIGTERM) asks the loop to stop after its step."""
-    asked = False
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second one stops at once
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

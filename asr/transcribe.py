@@ -49,7 +49,7 @@ class Transcriber:
 
     @property
     def decoder_name(self) -> str:
-        """What it searches with: greedy, beam, or beam + LM."""
+        """What it searches with, such as greedy, or beam + LM, rescored."""
         return self._recogniser.decoder_name
 
     @property

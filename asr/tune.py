@@ -4,31 +4,32 @@ The model hears the audio once; its log-probabilities are kept and decoded again
 the weights: a pattern search (Hooke and Jeeves 1961) over language model weight and word bonus,
 from the settings given, which a wider beam then refines: what a narrow one loses on the way it
 makes up for with other weights. Then the widths: the narrowest beam that costs no more than a tenth
-of a point of WER against the widest. Last, the confidences of words are calibrated.
+of a point of WER against the widest. Then the weights of the second pass, if there is to be one.
+Last, the confidences of words are calibrated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from itertools import product
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from asr.audio import load_audio
+from asr import doubt
 from asr.checkpoint import Checkpoint
 from asr.decode import BeamOptions, GreedyDecoder, Hypothesis, make_decoder
 from asr.decode.calibration import Calibration, calibration_error
-from asr.decode.config import DecoderConfig, load_parts
-from asr.errors import AsrError
+from asr.decode.config import DecoderConfig, load_parts, load_second_pass
+from asr.decode.options import SecondPassWeights
+from asr.development import Development, hear
 from asr.manifest import Utterance
 from asr.progress import console, track
 from asr.recognise import Recogniser
+from asr.reweigh import Candidates, reweigh
 from asr.score import Score, right_words, score
-from asr.text import normalise
 
 Steps = tuple[float, float]  # of LM weight and word bonus: halved from the first to the last
 _COARSE: tuple[Steps, Steps] = ((0.4, 1.0), (0.1, 0.25))
@@ -46,15 +47,7 @@ _WIDTHS: tuple[Widths, ...] = (
 )
 _REFINING = _WIDTHS[4]  # costs a quarter of the widest
 _TOLERANCE = 0.001  # of WER, for a narrower beam
-
-
-@dataclass(frozen=True)
-class Development:
-    """What a model says about a set of utterances, and what was said."""
-
-    log_probs: Sequence[Tensor]  # (frames, units) of each utterance
-    references: Sequence[str]  # in normal form
-    failures: Sequence[str]  # one sentence for each utterance whose audio could not be read
+_AT_A_TIME = 64  # utterances that are searched together
 
 
 @dataclass(frozen=True)
@@ -88,47 +81,80 @@ def tune_decoder(
     lm, lexicon = load_parts(config, tokenizer)
     recogniser = Recogniser(checkpoint, GreedyDecoder(tokenizer), device, config.head)
     development = hear(recogniser, utterances, batch_size)
+    threads = torch.get_num_threads()
 
-    def decode(options: BeamOptions) -> list[Hypothesis]:
-        threads = torch.get_num_threads()
+    def readings(options: BeamOptions) -> Iterator[list[Hypothesis]]:
         decoder = make_decoder(
             "beam", tokenizer, options=options, lm=lm, lexicon=lexicon, threads=threads
         )
-        lengths = torch.tensor([len(rows) for rows in development.log_probs])
-        padded = pad_sequence(list(development.log_probs), batch_first=True)
-        return [best for best, *_ in decoder.decode(padded, lengths)]
+        for start in range(0, len(development.log_probs), _AT_A_TIME):
+            rows = development.log_probs[start : start + _AT_A_TIME]
+            lengths = torch.tensor([len(utterance) for utterance in rows])
+            yield from decoder.decode(pad_sequence(list(rows), batch_first=True), lengths)
 
     trial = None
-    for trial in search(decode, development.references, config.beam):
+    for trial in search(
+        lambda options: [best for best, *_ in readings(options)],
+        development.references,
+        config.beam,
+    ):
         report(trial)
     assert trial is not None
-    calibration = calibrate(decode(trial.options), development.references)
-    chosen = {"beam": trial.options, "confidence": calibration}
-    return config.model_copy(update=chosen), trial, development.failures
+    config = config.model_copy(update={"beam": trial.options})
+    chosen = readings(trial.options)
+    if settings := config.second_pass:
+        config = _tune_second_pass(checkpoint, config, development, readings)
+        second_pass = load_second_pass(config, checkpoint.tokenizer_of)
+        found = readings(replace(trial.options, nbest=settings.readings))
+        chosen = map(second_pass.choose, found, development.of(second_pass.head))
+    hypotheses = [best for best, *_ in chosen]
+    trial = Trial(trial.options, score(development.references, [h.text for h in hypotheses]))
+    calibration = calibrate(hypotheses, development.references)
+    main = development.log_probs if config.head == "main" else development.other
+    config = config.model_copy(
+        update={
+            "confidence": calibration,
+            "max_doubt": doubt.limit(main or (), recogniser.seconds_per_frame),
+        }
+    )
+    return config, trial, development.failures
 
 
-def hear(recogniser: Recogniser, utterances: Sequence[Utterance], batch_size: int) -> Development:
-    """Runs the acoustic model over ``utterances``, those of like length together."""
-    order = sorted(range(len(utterances)), key=lambda i: utterances[i].duration)
-    found: dict[int, Tensor] = {}
-    failures = []
-    starts = range(0, len(order), batch_size)
-    for start in track(starts, "listening", len(starts)):
-        signals = {}
-        for index in order[start : start + batch_size]:
-            try:
-                signals[index] = load_audio(utterances[index].audio_filepath)
-            except AsrError as error:
-                failures.append(f"{utterances[index].utterance_id}: {error}")
-        if signals:
-            log_probs, lengths = recogniser.log_probs(list(signals.values()))
-            rows = zip(signals, log_probs.cpu(), lengths.tolist(), strict=True)
-            found |= {index: row[:length].clone() for index, row, length in rows}
-    if not found:
-        raise AsrError(f"none of the {len(utterances)} audio files to tune on could be read")
-    heard = sorted(found)
-    references = [normalise(utterances[index].text) for index in heard]
-    return Development([found[index] for index in heard], references, failures)
+def _tune_second_pass(
+    checkpoint: Checkpoint,
+    config: DecoderConfig,
+    development: Development,
+    readings: Callable[[BeamOptions], Iterator[list[Hypothesis]]],
+) -> DecoderConfig:
+    """The config with the weights of its second pass."""
+    assert config.second_pass is not None
+    # Where there is another head, it is asked.
+    asked = SecondPassWeights(head=float(development.other is not None))
+    settings = config.second_pass.model_copy(update={"weights": asked})
+    second_pass = load_second_pass(
+        config.model_copy(update={"second_pass": settings}), checkpoint.tokenizer_of
+    )
+    found = track(
+        readings(replace(config.beam, nbest=settings.readings)),
+        "second pass",
+        len(development.references),
+    )
+    pairs = zip(found, development.of(second_pass.head), strict=True)
+    candidates = Candidates.of(
+        ((known, second_pass.evidence(known, rows)) for known, rows in pairs),
+        development.references,
+    )
+    weights = reweigh(candidates)
+    words = candidates.words / 100
+    console.print(
+        f"second pass: head {weights.head:.2f}  recurrent {weights.recurrent:.2f}  "
+        f"LM weight {weights.lm:+.2f}  word bonus {weights.word_bonus:+.2f}  "
+        f"WER {candidates.count(np.array(astuple(weights))) / words:.2f} "
+        f"(best of {settings.readings} readings: {candidates.fewest() / words:.2f})",
+        highlight=False,
+    )
+    settings = settings.model_copy(update={"weights": weights})
+    return config.model_copy(update={"second_pass": settings})
 
 
 def search(

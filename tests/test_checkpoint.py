@@ -1,9 +1,21 @@
+import shutil
 import stat
+import subprocess
 
 import pytest
 import torch
 
-from asr.checkpoint import BUNDLED, WEIGHTS, Checkpoint, find_model, load_model, save_model
+from asr.checkpoint import (
+    BUNDLED,
+    CHECKSUMS,
+    WEIGHTS,
+    Checkpoint,
+    find_model,
+    load_model,
+    read_weights,
+    save_model,
+    write_checksums,
+)
 from asr.config import EncoderConfig, ModelConfig
 from asr.errors import AsrError
 from asr.model import AcousticModel
@@ -61,8 +73,10 @@ def test_others_may_read_a_saved_model(saved):
         (lambda folder: (folder / "config.yaml").write_text("mel_bins: 40"), "do not fit"),
     ],
 )
-def test_damage_is_named(saved, damage, message):
+def test_damage_is_named_without_checksums_too(saved, damage, message):
     _, folder = saved
+    (folder / CHECKSUMS).unlink()
+    load_model(folder)
     damage(folder)
     with pytest.raises(AsrError, match=message) as caught:
         load_model(folder)
@@ -71,6 +85,111 @@ def test_damage_is_named(saved, damage, message):
 
 def truncate(path):
     path.write_bytes(path.read_bytes()[:-100])
+
+
+def flip(path, place):
+    """One bit of a file, ``place`` of its length from the beginning."""
+    data = bytearray(path.read_bytes())
+    data[int(place * (len(data) - 1))] ^= 0x10
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, "tokenizer.json", "config.yaml"])
+@pytest.mark.parametrize("place", [0.0, 0.5, 0.95, 1.0])
+def test_a_single_bit_is_noticed(saved, name, place):
+    _, folder = saved
+    flip(folder / name, place)
+    with pytest.raises(AsrError, match=f"{name} is damaged, or of another model: .*copy or train"):
+        load_model(folder)
+
+
+def test_weights_to_begin_from_are_checked_too(saved):
+    _, folder = saved
+    flip(folder / WEIGHTS, 0.5)
+    with pytest.raises(AsrError, match="is damaged"):
+        read_weights(folder)
+
+
+def test_truncated_weights_are_noticed(saved):
+    _, folder = saved
+    truncate(folder / WEIGHTS)
+    with pytest.raises(AsrError, match="is damaged"):
+        load_model(folder)
+
+
+def test_weights_of_another_model_are_noticed(saved, tmp_path):
+    model, folder = saved
+    tokenizer = CharacterTokenizer()
+    other = AcousticModel(model.config, len(tokenizer))  # which they would fit
+    save_model(tmp_path / "other", Checkpoint(other, tokenizer, tokenizer), "")
+    shutil.copy(tmp_path / "other" / WEIGHTS, folder)
+    with pytest.raises(AsrError, match="of another model"):
+        load_model(folder)
+    write_checksums(folder)  # it was meant
+    loaded = load_model(folder).model.state_dict()
+    assert all(torch.equal(loaded[k], t.half().float()) for k, t in other.state_dict().items())
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, "tokenizer.json", "intermediate_tokenizer.json"])
+def test_what_is_missing_is_named(tmp_path, name):
+    characters, phones = CharacterTokenizer(), PhoneTokenizer()
+    config = ModelConfig(encoder=EncoderConfig(layers=1, hidden=16), intermediate_layer=1)
+    model = AcousticModel(config, len(characters), len(phones))
+    save_model(tmp_path, Checkpoint(model, characters, phones), "")
+    (tmp_path / name).unlink()
+    with pytest.raises(AsrError, match=f"is not whole: {name} is missing"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text[:-30],
+        lambda text: text[: text.rindex("\n", 0, -1) + 1],  # without the line of the weights
+        lambda text: "\x00" + text,
+    ],
+)
+def test_damaged_checksums_are_no_excuse(saved, damage):
+    _, folder = saved
+    path = folder / CHECKSUMS
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(AsrError, match=f"the checksums .*{CHECKSUMS} are damaged"):
+        load_model(folder)
+
+
+def test_card_lexicon_and_decoder_may_be_edited(saved):
+    _, folder = saved
+    for name in ("README.md", "words.lexicon", "decoder.yaml"):
+        (folder / name).write_text("head: main\n")
+    load_model(folder)
+
+
+@pytest.mark.skipif(not shutil.which("sha256sum"), reason="sha256sum is not installed")
+def test_sha256sum_reads_the_checksums(saved):
+    _, folder = saved
+    command = ["sha256sum", "--check", "--strict", CHECKSUMS]
+    assert subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == 0
+    flip(folder / WEIGHTS, 0.5)
+    assert subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == 1
+
+
+def test_a_saving_that_is_broken_off_leaves_a_folder_that_loads(saved, monkeypatch):
+    model, folder = saved
+    monkeypatch.setattr("asr.checkpoint.save", None)  # on the way to the new weights
+    tokenizer = CharacterTokenizer()
+    with pytest.raises(TypeError):
+        save_model(folder, Checkpoint(model, tokenizer, tokenizer), "# Another card\n")
+    load_model(folder)
+
+
+def test_a_folder_that_can_not_be_written_to_is_named(saved):
+    model, folder = saved
+    (folder / CHECKSUMS).unlink()
+    (folder / CHECKSUMS).mkdir()
+    tokenizer = CharacterTokenizer()
+    with pytest.raises(AsrError, match=f"{CHECKSUMS} can't be deleted"):
+        save_model(folder, Checkpoint(model, tokenizer, tokenizer), "")
 
 
 def test_models_are_found_by_path_and_by_name(saved):
@@ -85,4 +204,5 @@ def test_models_are_found_by_path_and_by_name(saved):
 def test_the_bundled_model_is_small_and_says_what_it_is():
     folder = find_model()
     assert (folder / WEIGHTS).stat().st_size <= 20e6
+    assert WEIGHTS in (folder / CHECKSUMS).read_text()
     assert "train-clean-5" in (folder / "README.md").read_text()

@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import load_file
 
 from asr.checkpoint import load_model
-from asr.config import TrainConfig, load_recipe
+from asr.config import load_recipe
 from asr.errors import AsrError
 from asr.manifest import write_manifest
 from asr.state import read_state
-from asr.train import STATE, learning_rate, train
+from asr.train import STATE, train
 
 RECIPE = """
 name: tiny
@@ -193,16 +193,6 @@ def test_a_recipe_without_its_data_is_one_clear_sentence(recipe_path, tmp_path):
         assert process.returncode == 1
         assert message in output
         assert len(output.strip().splitlines()) == 1
-
-
-def test_the_rate_rises_to_its_peak_and_falls_to_zero():
-    config = TrainConfig(peak_rate=1.0, warm_up=0.1)
-    rates = [learning_rate(config, done / 100) for done in range(101)]
-    assert max(rates) == rates[10] == 1.0
-    assert rates[:11] == sorted(rates[:11])
-    assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert rates[55] == pytest.approx(0.5)
-    assert rates[100] == pytest.approx(0.0)
 
 
 def test_bpe_units_train_too(recipe_path, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,26 @@ def add(groups: Groups) -> None:
     )
     _add_output(train)
     train.set_defaults(run=_train)
+
+    recurrent = actions.add_parser(
+        "train-recurrent",
+        help="an LSTM model of text, for a second pass",
+        description="Train an LSTM that predicts text unit by unit. A second pass (asr tune "
+        "--recurrent) asks it about what a beam search finds. Ctrl-C stops it at a state that "
+        "--resume goes on from.",
+        epilog="Example: asr lm train-recurrent books.txt.xz -o books.lstm --set hidden=640",
+    )
+    recurrent.add_argument("texts", nargs="+", type=Path, metavar="TEXT", help="as for train")
+    recurrent.add_argument("-o", "--output", type=Path, required=True, help="for the model")
+    recurrent.add_argument("--resume", action="store_true", help="go on with a stopped training")
+    recurrent.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="settings, as a recipe has them under lm.recurrent",
+    )
+    recurrent.set_defaults(run=_train_recurrent)
 
     convert = actions.add_parser(
         "convert",
@@ -127,6 +148,19 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
+def _train_recurrent(options: argparse.Namespace) -> int:
+    """An LSTM model from text."""
+    from asr.config import RecurrentConfig, apply_settings
+    from asr.lm.recurrent_training import train_recurrent
+
+    _check_output(options.output, exact=False)
+    config = apply_settings(RecurrentConfig, options.set, "the command")
+    model = train_recurrent(options.texts, options.output, config, resume=options.resume)
+    parameters = sum(weights.numel() for weights in model.parameters())
+    print(f"{options.output}: {parameters / 1e6:.1f} M parameters, {_size(options.output)}")
+    return 0
+
+
 def _convert(options: argparse.Namespace) -> int:
     """A model in another form."""
     from asr.lm.files import load, save
@@ -144,14 +178,18 @@ def _perplexity(options: argparse.Namespace) -> int:
     from rich.table import Table
 
     from asr.lm.files import load
-    from asr.lm.perplexity import measure
+    from asr.lm.perplexity import measure, measure_recurrent
+    from asr.lm.recurrent import is_recurrent, load_recurrent
 
-    model = load(options.lm)
+    if is_recurrent(options.lm):
+        predict = partial(measure_recurrent, load_recurrent(options.lm))
+    else:
+        predict = partial(measure, load(options.lm))
     table = Table("text", box=None, header_style="bold")
     for name in ("sentences", "words", "unknown", "perplexity", "without unknown"):
         table.add_column(name, justify="right")
     for text in options.texts:
-        result = measure(model, [text])
+        result = predict([text])
         table.add_row(
             str(text),
             str(result.sentences),

@@ -56,6 +56,9 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "--nbest", type=positive, default=1, metavar="N", help="how many readings, best first"
     )
     parser.add_argument(
+        "--no-rescoring", action="store_true", help="take the search's word for what is best"
+    )
+    parser.add_argument(
         "--batch-size", type=positive, default=8, metavar="N", help="files at a time"
     )
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
@@ -74,6 +77,7 @@ def load_transcriber(options: argparse.Namespace) -> Transcriber:
         hotwords=_read_hotwords(options.hotwords),
         beam_size=options.beam_size,
         nbest=options.nbest,
+        rescore=not options.no_rescoring,
         device=options.device,
     )
 

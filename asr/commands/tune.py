@@ -28,6 +28,15 @@ def add(groups: Groups) -> None:
         default="main",
         help="of the model, if it has two (default: main)",
     )
+    tune.add_argument(
+        "--readings",
+        type=_several,
+        metavar="N",
+        help="of the search, which a second pass weighs again by the model's other head",
+    )
+    tune.add_argument(
+        "--recurrent", metavar="FILE", help="a language model that the second pass asks too"
+    )
     tune.add_argument("-o", "--output", type=Path, required=True, help="for the decoder config")
     tune.add_argument("--batch-size", type=positive, default=8, metavar="N", help="files at a time")
     tune.add_argument("--device", default="auto", help="cpu, cuda or auto")
@@ -37,17 +46,23 @@ def add(groups: Groups) -> None:
 def _tune(options: argparse.Namespace) -> int:
     """The decoder config that scores best on development data."""
     from asr.checkpoint import load_model
-    from asr.decode.config import DecoderConfig, write_decoder_config
+    from asr.decode.config import DecoderConfig, SecondPassConfig, write_decoder_config
     from asr.device import choose_device
     from asr.evaluate import read_data
     from asr.tune import report, tune_decoder
 
+    second_pass = None
+    if options.readings or options.recurrent:
+        readings = options.readings or SecondPassConfig().readings
+        second_pass = SecondPassConfig(readings=readings, recurrent=options.recurrent)
     sets = [data for path in options.data for data in read_data(path)]
     utterances = [utterance for data in sets for utterance in data.utterances]
     config, trial, failures = tune_decoder(
         load_model(options.model),
         utterances,
-        DecoderConfig(head=options.head, lm=options.lm, lexicon=options.lexicon),
+        DecoderConfig(
+            head=options.head, lm=options.lm, lexicon=options.lexicon, second_pass=second_pass
+        ),
         choose_device(options.device),
         options.batch_size,
     )
@@ -58,3 +73,9 @@ def _tune(options: argparse.Namespace) -> int:
     report(trial)
     print(f"the decoder config is in {options.output}")
     return 1 if failures else 0
+
+
+def _several(text: str) -> int:
+    if (number := positive(text)) < 2:
+        raise argparse.ArgumentTypeError("one reading leaves nothing to weigh")
+    return number

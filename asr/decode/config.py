@@ -7,24 +7,37 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 from asr.config import HeadName, Section, read_yaml, to_yaml, validate
 from asr.decode import make_decoder
 from asr.decode.calibration import Calibration
 from asr.decode.hypothesis import Decoder
-from asr.decode.options import BeamOptions
+from asr.decode.options import BeamOptions, SecondPassWeights
+from asr.doubt import LIMIT
 from asr.errors import AsrError
 from asr.files import write_text
 from asr.tokenizer import PhoneTokenizer, Tokenizer
 
 if TYPE_CHECKING:
+    from asr.decode.second_pass import SecondPass
     from asr.decode.tree import LexiconTree
     from asr.lm import NgramModel
 
+OTHER_HEAD: dict[HeadName, HeadName] = {"main": "intermediate", "intermediate": "main"}
 DECODER = "decoder.yaml"  # its name in a model's folder
+
+
+class SecondPassConfig(Section):
+    """How what the search finds is weighed again (:mod:`asr.decode.second_pass`)."""
+
+    readings: Annotated[int, Field(ge=2)] = 100  # that the search is to find
+    recurrent: str | None = None  # a recurrent language model
+    weights: SecondPassWeights = SecondPassWeights()
 
 
 class DecoderConfig(Section):
@@ -34,7 +47,10 @@ class DecoderConfig(Section):
     lm: str | None = None
     lexicon: str | None = None  # by default the language model's words, spelled or pronounced
     beam: BeamOptions = BeamOptions()
+    second_pass: SecondPassConfig | None = None
     confidence: Calibration = Calibration()
+    # How unsure the model may be of speech (asr.doubt), in nats; what is above is music or noise.
+    max_doubt: Annotated[float, Field(gt=0)] | None = LIMIT
 
 
 def read_decoder_config(path: str | Path) -> DecoderConfig:
@@ -45,19 +61,28 @@ def read_decoder_config(path: str | Path) -> DecoderConfig:
     """
     path = Path(path)
     config = validate(DecoderConfig, read_yaml(path), f"the decoder config {path}")
-    seen = {key: str(path.parent / name) for key, name in _paths(config).items()}
-    return config.model_copy(update=seen)
+    return _with_paths(config, lambda name: str(path.parent / name))
 
 
 def write_decoder_config(path: str | Path, config: DecoderConfig) -> None:
     """Writes what :func:`read_decoder_config` reads; paths near the file become relative to it."""
     folder = Path(path).resolve().parent
-    stored = {}
-    for key, name in _paths(config).items():
+
+    def stored(name: str) -> str:
         absolute = Path(os.path.abspath(name))
         inside = absolute.is_relative_to(folder)
-        stored[key] = str(absolute.relative_to(folder) if inside else absolute)
-    write_text(path, to_yaml(config.model_copy(update=stored)))
+        return str(absolute.relative_to(folder) if inside else absolute)
+
+    write_text(path, to_yaml(_with_paths(config, stored)))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How log-probabilities become text."""
+
+    decoder: Decoder
+    head: HeadName  # which the decoder reads
+    second_pass: SecondPass | None = None
 
 
 def choose_decoder(
@@ -71,15 +96,13 @@ def choose_decoder(
     hotwords: Iterable[str] = (),
     beam_size: int | None = None,
     nbest: int = 1,
+    rescore: bool = True,
     threads: int = 1,
-) -> tuple[Decoder, HeadName]:
+) -> Choice:
     """The decoder that a user asks for (:func:`asr.load`) of the model in ``folder``.
 
     Args:
         tokenizer_of: the units of each head.
-
-    Returns:
-        The decoder, and the head that it reads.
 
     Raises:
         AsrError: the wishes don't agree, or a file can't be read or doesn't fit the units.
@@ -98,17 +121,18 @@ def choose_decoder(
         raise AsrError(f"the greedy decoder takes no {wished[0].removeprefix('a ')}; choose beam")
     own = folder / DECODER
     if decoder == "greedy" or (decoder is None and not wished and not own.exists()):
-        return make_decoder("greedy", tokenizer_of("main")), "main"
+        return Choice(make_decoder("greedy", tokenizer_of("main")), "main")
     if decoder not in (None, "beam"):
-        return make_decoder(decoder, tokenizer_of("main")), "main"  # which says that there is none
+        return Choice(make_decoder(decoder, tokenizer_of("main")), "main")  # there is none
     # Without the language model that they were tuned for, the model's own settings say nothing.
     alone = str(lm) == "none" and lexicon is None
     source = config or (own if own.exists() and not alone else None)
     settings = read_decoder_config(source) if source else DecoderConfig()
     beam = replace(settings.beam, nbest=nbest, beam_size=beam_size or settings.beam.beam_size)
-    changed: dict[str, object] = {"beam": beam}
+    changed: dict[str, object] = {} if rescore else {"second_pass": None}
     if lm is not None:
-        changed |= {"lm": None, "lexicon": None} if str(lm) == "none" else {"lm": str(lm)}
+        nothing = {"lm": None, "lexicon": None, "second_pass": None}
+        changed |= nothing if str(lm) == "none" else {"lm": str(lm)}
     if lexicon is not None:
         changed["lexicon"] = str(lexicon)
     settings = settings.model_copy(update=changed)
@@ -116,6 +140,10 @@ def choose_decoder(
     head = settings.head if settings.lm or settings.lexicon else "main"
     tokenizer = tokenizer_of(head)
     found_lm, tree = load_parts(settings, tokenizer)
+    second_pass = None
+    if settings.second_pass:
+        second_pass = load_second_pass(settings, tokenizer_of, nbest)
+        beam = replace(beam, nbest=max(nbest, settings.second_pass.readings))
     chosen = make_decoder(
         "beam",
         tokenizer,
@@ -126,7 +154,43 @@ def choose_decoder(
         calibration=settings.confidence,
         threads=threads,
     )
-    return chosen, head
+    return Choice(chosen, head, second_pass)
+
+
+def read_max_doubt(folder: Path, config: str | Path | None = None) -> float | None:
+    """How unsure a model may be of speech, whatever decoder reads it.
+
+    Args:
+        folder: the model's.
+        config: a decoder config instead of the model's own.
+
+    Returns:
+        None if there is no config, so that nothing is known of the model.
+    """
+    source = Path(config or folder / DECODER)
+    return read_decoder_config(source).max_doubt if source.exists() else None
+
+
+def load_second_pass(
+    config: DecoderConfig, tokenizer_of: Callable[[HeadName], Tokenizer], nbest: int = 1
+) -> SecondPass:
+    """The second pass of ``config``, which has one.
+
+    Args:
+        nbest: how many readings it gives.
+
+    Raises:
+        AsrError: its language model can't be read, or its weights ask for a head that is not there.
+    """
+    from asr.decode.second_pass import SecondPass
+    from asr.lm.recurrent import load_recurrent
+
+    settings = config.second_pass
+    assert settings is not None
+    other = OTHER_HEAD[config.head]
+    tokenizer = tokenizer_of(other) if settings.weights.head else None
+    lm = load_recurrent(settings.recurrent) if settings.recurrent else None
+    return SecondPass(settings.weights, other if tokenizer else None, tokenizer, lm, nbest)
 
 
 def load_parts(
@@ -165,6 +229,11 @@ def load_parts(
     return lm, LexiconTree.build(spelled(words, tokenizer))
 
 
-def _paths(config: DecoderConfig) -> dict[str, str]:
+def _with_paths(config: DecoderConfig, seen: Callable[[str], str]) -> DecoderConfig:
+    """The config with its paths as ``seen`` makes them of what they are."""
     paths = {"lm": config.lm, "lexicon": config.lexicon}
-    return {key: name for key, name in paths.items() if name is not None}
+    changed: dict[str, object] = {key: seen(name) for key, name in paths.items() if name}
+    second = config.second_pass
+    if second and second.recurrent:
+        changed["second_pass"] = second.model_copy(update={"recurrent": seen(second.recurrent)})
+    return config.model_copy(update=changed)

@@ -49,5 +49,15 @@ class BeamOptions:
                 raise AsrError(f"{_said(name)} is not a number: {getattr(self, name)}")
 
 
+@dataclass(frozen=True)
+class SecondPassWeights:
+    """Of the terms that :mod:`asr.decode.second_pass` adds to the score of a reading."""
+
+    head: float = 0.0  # of the logarithm of P(text | audio) as the other head has it
+    recurrent: float = 0.0  # of the logarithm of the recurrent language model's P(text)
+    lm: float = 0.0  # added to the search's lm_weight
+    word_bonus: float = 0.0  # added to the search's word_bonus
+
+
 def _said(name: str) -> str:
     return {"nbest": "the number of hypotheses"}.get(name, "the " + name.replace("_", " "))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,9 @@ from asr.errors import AsrError
 from asr.features import FRAMES_PER_SECOND, extract
 from asr.inspect.events import Following, find_events, follow
 from asr.inspect.memory import Memory, measure_memory
-from asr.inspect.trace import LayerTrace, trace
+from asr.inspect.trace import Array, LayerTrace, trace
 from asr.segment import LONGEST, is_silent
 from asr.transcript import Word
-
-_FOLLOWERS = 2  # units drawn for each event
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,7 @@ class Listening:
     log_probs: Tensor  # of the main head, shape (frames, units)
     seconds_per_frame: float  # of log_probs
     units: Sequence[str]  # that the head emits
+    events: Mapping[str, Array]  # by name, what find_events says of every 10 ms
     layers: Sequence[Layer]  # from below
 
     @property
@@ -71,8 +70,8 @@ def listen(
         audio: a file of at most 36 s.
         checkpoint: the model, on the CPU.
         layer: the one that is drawn, counted from 1; by default all are.
-        units: of that layer, to be drawn; by default those that follow each event most closely,
-            and the one that remembers longest.
+        units: of that layer, to be drawn; by default the one that follows each event most
+            closely, and the one that remembers longest.
 
     Raises:
         AsrError: the file can't be read, is too long or holds no speech, or there is no such layer
@@ -111,6 +110,7 @@ def listen(
         emissions.log_probs[0],
         frame,
         checkpoint.tokenizer.units,
+        events,
         layers,
     )
 
@@ -143,11 +143,11 @@ def _load(audio: str | Path) -> Samples:
 
 
 def _interesting(followings: Sequence[Following], memory: Memory | None) -> list[int]:
-    """The units that follow each event most closely, and the one that remembers longest."""
-    found: dict[int, None] = {}
+    """The unit that follows each event most closely, and the one that remembers longest."""
+    found: list[int] = []
     for following in followings:
-        fresh = [unit for unit in following.strongest(len(found) + _FOLLOWERS) if unit not in found]
-        found |= dict.fromkeys(fresh[:_FOLLOWERS])
+        found.append(next(u for u in following.strongest(len(found) + 1) if u not in found))
     if memory is not None:
-        found.setdefault(int(memory.milliseconds.argmax()))
-    return list(found)
+        longest = int(memory.milliseconds.argmax())
+        found += [] if longest in found else [longest]
+    return found

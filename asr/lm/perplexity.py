@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asr.errors import AsrError
 from asr.lm.ngram import NgramModel
 from asr.lm.text import read_blocks
+
+if TYPE_CHECKING:
+    from asr.lm.recurrent import RecurrentModel
 
 
 @dataclass(frozen=True)
@@ -64,3 +69,21 @@ def measure(model: NgramModel, texts: Sequence[Path]) -> Perplexity:
     if not words:
         raise AsrError(f"there is no word in {', '.join(map(str, texts))}")
     return Perplexity(sentences, words, unknown, log_prob, log_prob_unknown)
+
+
+def measure_recurrent(model: RecurrentModel, texts: Sequence[Path]) -> Perplexity:
+    """The same with a recurrent model, which knows any word that it can spell.
+
+    Raises:
+        AsrError: a text can't be read, or there is no word in any.
+    """
+    sentences = words = 0
+    log_prob = 0.0
+    for block in read_blocks(texts, "scoring"):
+        lines = [line for line in block.split("\n") if line]
+        sentences += len(lines)
+        words += sum(len(line.split()) for line in lines)
+        log_prob += float(model.log_probs(lines).sum()) / math.log(10)
+    if not words:
+        raise AsrError(f"there is no word in {', '.join(map(str, texts))}")
+    return Perplexity(sentences, words, 0, log_prob, 0.0)

@@ -1,0 +1,73 @@
+"""Whether a model hears speech, by how unsure it is of each unit that it emits.
+
+Where a CTC model knows what it hears, its frames say a unit or the blank, each nearly for certain.
+Music and knocks leave it undecided, and were it to choose all the same, words would come out where
+nobody spoke. Williams and Ellis (1999, "Speech/music discrimination based on posterior probability
+features") tell them from speech by the entropy of a model's frames. Here that is taken for each
+unit emitted, so that it is the same for slow speech and fast, and only near where units are
+emitted, so that long pauses don't count.
+
+Neither words' confidences nor a share of likely units serves as well: both are low for speech that
+is hard to hear as for music. Levels tell less still; :func:`asr.segment.is_silent` knows silence
+and steady noise by them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from asr.tokenizer import BLANK
+
+# Nats. Measured on two models of characters, of 62 and 61 % WER on dev-clean: of 220 utterances of
+# LibriSpeech none lies above it, of 60 over the telephone, in a room and in noise at 10 dB two, and
+# of 120 of Common Voice ten, in which at most one word in six was right: no set's WER rose by more
+# than 0.2 points. Of 82 stretches of music none lies below it.
+LIMIT = 1.9
+
+_NEAR = 0.2  # seconds before and behind what is emitted
+_MISHEARD = 0.01  # of the speech that a limit is chosen on may lie above it
+
+
+def doubt(log_probs: Tensor, lengths: Tensor, seconds_per_frame: float) -> Tensor:
+    """Nats of entropy for each unit emitted; infinite where nothing is.
+
+    Args:
+        log_probs: natural logarithms, shape (batch, frames, units), unit 0 the blank.
+        lengths: frames of each utterance, shape (batch,).
+        seconds_per_frame: how long a frame lasts.
+
+    Returns:
+        Shape (batch,). Clear speech has about 1, music 2 to 4.
+    """
+    near = round(_NEAR / seconds_per_frame)
+    probs = log_probs.float().exp()
+    inside = torch.arange(probs.shape[1], device=probs.device) < lengths[:, None]
+    emitting = (probs.argmax(dim=-1) != BLANK) & inside
+    counted = functional.max_pool1d(emitting[:, None].float(), 2 * near + 1, 1, near)[:, 0] * inside
+    entropy = (torch.special.entr(probs).sum(dim=-1) * counted).sum(dim=-1)
+    emitted = ((1.0 - probs[..., BLANK]) * counted).sum(dim=-1)
+    return torch.where(emitting.any(dim=-1), entropy / emitted, torch.inf)
+
+
+def limit(speech: Sequence[Tensor], seconds_per_frame: float) -> float:
+    """How doubtful speech may be for a model that says this of a set of speech.
+
+    Higher than :data:`LIMIT` only for a model that would otherwise lose more than one utterance in
+    a hundred.
+
+    Args:
+        speech: log-probabilities of each utterance, shape (frames, units).
+        seconds_per_frame: how long a frame lasts.
+    """
+    found = [
+        float(doubt(rows[None], torch.tensor([len(rows)]), seconds_per_frame)) for rows in speech
+    ]
+    heard = [one for one in found if math.isfinite(one)]
+    worst = np.quantile(heard, 1.0 - _MISHEARD, method="higher") if heard else 0.0
+    return max(LIMIT, round(float(worst), 2))

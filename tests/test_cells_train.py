@@ -1,0 +1,112 @@
+"""Every cell as users train it: chosen on the command line, killed, resumed, and put to use."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from asr.audio import audio_duration
+from asr.cli import main
+from asr.manifest import write_manifest
+from asr.recurrent import CELLS
+
+RECIPE = """
+name: tiny
+data:
+  {{manifests: {folder}, cache: {folder}/cache, train: [clips], dev: [clips], dev_utterances: 1}}
+model:
+  front_end: {{channels: [4, 4]}}
+  encoder: {{layers: 2, hidden: 12, dropout: 0.1}}
+train: {{epochs: 2, batch_seconds: 8, checkpoint_every: 1, precision: float32}}
+"""
+STEPS = 8
+# What is set of model.encoder, and what the card of the model says of it.
+VARIANTS = {
+    "lstm": ({"cell": "lstm"}, "A bidirectional LSTM acoustic model trained"),
+    "peephole": ({"cell": "peephole"}, "A bidirectional peephole LSTM acoustic model trained"),
+    "cifg": ({"cell": "cifg"}, "A bidirectional coupled-gate LSTM acoustic model trained"),
+    "gru": ({"cell": "gru"}, "A bidirectional GRU acoustic model trained"),
+    "rnn": ({"cell": "rnn"}, "A bidirectional plain RNN acoustic model trained"),
+    "attention": (
+        {"attention_window": 5},
+        "A bidirectional LSTM acoustic model with self-attention trained",
+    ),
+    "one direction": (
+        {"bidirectional": False},
+        "A unidirectional LSTM acoustic model trained",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory, librivox):
+    """A tiny recipe on the two shortest clips, four times each."""
+    folder = tmp_path_factory.mktemp("tiny")
+    write_manifest(folder / "clips.jsonl", [librivox[1], librivox[4]] * 4)
+    (folder / "tiny.yaml").write_text(RECIPE.format(folder=folder))
+    return folder / "tiny.yaml"
+
+
+def run(*arguments):
+    assert main([str(argument) for argument in arguments]) == 0
+
+
+def kill_midway(recipe, output, settings):
+    """Starts a training in a process of its own, and kills it once it has saved its state."""
+    command = [sys.executable, "-m", "asr.cli", "train", str(recipe), f"output={output}", *settings]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    while not (output / "state.pt").exists() and process.poll() is None:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, said
+
+
+def state(folder):
+    return torch.load(folder / "state.pt", weights_only=True)
+
+
+def test_every_cell_is_trained_here():
+    assert {settings.get("cell", "lstm") for settings, _ in VARIANTS.values()} == set(CELLS)
+
+
+@pytest.mark.parametrize(("encoder", "what"), VARIANTS.values(), ids=VARIANTS)
+def test_a_recipe_with_it_is_killed_and_resumed_to_the_same_weights(
+    encoder, what, recipe, tmp_path, librivox, capsys
+):
+    settings = [f"model.encoder.{key}={json.dumps(value)}" for key, value in encoder.items()]
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    run("train", recipe, f"output={undisturbed}", *settings)
+    kill_midway(recipe, killed, settings)
+    assert 0 < state(killed)["progress"]["step"] < STEPS
+    run("train", recipe, f"output={killed}", *settings, "--resume")
+    first, second = state(undisturbed), state(killed)
+    assert first["progress"]["step"] == second["progress"]["step"] == STEPS
+    for part in ("model", "averaged"):
+        for name, tensor in first[part].items():
+            assert torch.equal(tensor, second[part][name]), f"{part}.{name}"
+    weights = [
+        load_file(folder / "model" / "model.safetensors") for folder in (undisturbed, killed)
+    ]
+    assert weights[0].keys() == weights[1].keys()
+    assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
+
+    model, clip = killed / "model", librivox[1]
+    capsys.readouterr()
+    run("transcribe", clip.audio_filepath, "--model", model, "--format", "json")
+    transcript = json.loads(capsys.readouterr().out)
+    assert transcript["duration"] == pytest.approx(audio_duration(clip.audio_filepath), abs=0.01)
+    run("align", clip.audio_filepath, "--model", model, "--text", clip.text, "--format", "json")
+    words = json.loads(capsys.readouterr().out)["words"]
+    assert [word["text"] for word in words] == clip.text.split()
+    assert [word["start"] for word in words] == sorted(word["start"] for word in words)
+    assert what in (model / "README.md").read_text()
+    assert encoder.items() <= yaml.safe_load((model / "config.yaml").read_text())["encoder"].items()
+    run("evaluate", recipe.parent / "clips.jsonl", "--model", model)
+    assert "WER" in capsys.readouterr().out

@@ -1,0 +1,166 @@
+"""Recurrent language models: predictions, files, training that is broken off."""
+
+import math
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from asr.cli import main
+from asr.config import RecurrentConfig
+from asr.errors import AsrError
+from asr.lm.recurrent import is_recurrent, load_recurrent
+from asr.lm.recurrent_training import read_sentences, train_recurrent
+from asr.tokenizer import BpeTokenizer
+
+CONFIG = RecurrentConfig(
+    units=60,
+    hidden=64,
+    layers=1,
+    dropout=0.1,
+    epochs=40,
+    batch_units=256,
+    peak_rate=5e-3,
+    checkpoint_every=50,
+    precision="float32",
+)
+SETTINGS = [
+    f"{key}={value}" for key, value in CONFIG.model_dump(mode="json", exclude_defaults=True).items()
+]
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    """Sentences with one rule: who comes to the door decides how the sentence ends."""
+    guests = {"THE KING": "WITH A CROWN", "THE COOK": "WITH A PAN", "THE CAT": "WITHOUT A SOUND"}
+    ways = ("CAME TO THE DOOR", "WALKED DOWN THE LONG STAIRS", "SAT BY THE FIRE AND SANG")
+    lines = [f"{guest} {way} {end}" for guest, end in guests.items() for way in ways] * 20
+    path = tmp_path_factory.mktemp("text") / "guests.txt"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(text):
+    output = text.parent / "guests.lstm"
+    return train_recurrent([text], output, CONFIG), output
+
+
+def test_it_remembers_how_a_sentence_began(trained):
+    model, _ = trained
+    right, wrong = model.log_probs(
+        [
+            "THE COOK WALKED DOWN THE LONG STAIRS WITH A PAN",
+            "THE COOK WALKED DOWN THE LONG STAIRS WITH A CROWN",
+        ]
+    )
+    assert right - wrong > math.log(20)  # a trigram model could not tell
+    assert right > math.log(1 / 9) - 2.0
+
+
+def test_the_probabilities_of_what_may_come_add_up(trained):
+    model, _ = trained
+    with torch.inference_mode():
+        scores = model(torch.tensor([[0, 5, 9]]))
+    assert scores.shape == (1, 3, len(model.tokenizer))
+    # Of a text it is the product of its units' probabilities, the end's included.
+    units = [0, *model.tokenizer.encode("THE CAT SANG"), 0]
+    with torch.inference_mode():
+        steps = torch.log_softmax(model(torch.tensor([units[:-1]]))[0], dim=-1)
+    expected = sum(float(steps[i, unit]) for i, unit in enumerate(units[1:]))
+    assert model.log_probs(["THE CAT SANG"])[0] == pytest.approx(expected, abs=1e-4)
+
+
+def test_company_does_not_matter(trained):
+    model, _ = trained
+    texts = ["THE CAT", "", "THE KING CAME TO THE DOOR WITH A CROWN", "A PAN", "NO 5 ZX"]
+    together = model.log_probs(texts)
+    alone = np.array([model.log_probs([text])[0] for text in texts])
+    assert together == pytest.approx(alone, abs=1e-4)
+    assert together[-1] == -1000.0  # what can't be spelled
+
+
+def test_a_file_holds_the_model(trained, tmp_path):
+    model, output = trained
+    assert is_recurrent(output)
+    again = load_recurrent(output)
+    texts = ["THE CAT SAT BY THE FIRE AND SANG WITHOUT A SOUND", "THE COOK CAME"]
+    assert again.log_probs(texts) == pytest.approx(model.log_probs(texts), rel=0.02, abs=0.2)
+    bits = 8 * output.stat().st_size / sum(p.numel() for p in model.parameters())
+    assert bits < 16  # with the units in it
+
+    damaged = bytearray(output.read_bytes())
+    damaged[-100] ^= 4
+    path = tmp_path / "damaged.lstm"
+    path.write_bytes(damaged)
+    with pytest.raises(AsrError, match=r"damaged.lstm is damaged; copy or train it again"):
+        load_recurrent(path)
+    path.write_bytes(output.read_bytes()[:-1])
+    with pytest.raises(AsrError, match=r"damaged.lstm is no recurrent language model, or is dam"):
+        load_recurrent(path)
+    with pytest.raises(AsrError, match="does not exist"):
+        load_recurrent(tmp_path / "nothing.lstm")
+
+
+def test_killed_and_resumed_it_ends_with_the_same_weights(text, trained, tmp_path):
+    undisturbed, _ = trained
+    output = tmp_path / "again.lstm"
+    state = Path(f"{output}.state")
+    command = [sys.executable, "-m", "asr.cli", "lm", "train-recurrent", text, "-o", output]
+    command += ["--resume", "--set", *SETTINGS]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=tmp_path)
+    while not state.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    if not output.exists():  # else it was faster
+        subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
+    assert not state.exists()
+    found = load_recurrent(output)
+    undisturbed.save(tmp_path / "undisturbed.lstm")
+    assert output.read_bytes() == (tmp_path / "undisturbed.lstm").read_bytes()
+    assert found.config == CONFIG
+
+
+def test_a_state_of_other_settings_is_refused(text, tmp_path):
+    output = tmp_path / "a.lstm"
+    torch.save({"config": {}, "step": 3}, f"{output}.state")
+    with pytest.raises(AsrError, match="is of a training with other settings"):
+        train_recurrent([text], output, CONFIG, resume=True)
+    Path(f"{output}.state").write_bytes(b"rubbish")
+    with pytest.raises(AsrError, match="is damaged; start the run anew"):
+        train_recurrent([text], output, CONFIG, resume=True)
+
+
+def test_long_sentences_are_cut(tmp_path):
+    path = tmp_path / "long.txt"
+    path.write_text("A B\n" + "C D " * 300 + "\n\nE\n")
+    tokenizer = BpeTokenizer.train(["A B C D E"] * 50, 9)
+    sentences = read_sentences([path], tokenizer)
+    assert sentences.lengths().max() <= 254
+    assert sentences.lengths().sum() == sum(
+        len(tokenizer.encode(line)) for line in ("A B", "C D " * 300, "E")
+    )
+    batch = sentences.batch(np.array([1, len(sentences) - 1]))
+    assert batch[0, 0] == 0
+    assert (batch[1] == -1).any()
+
+
+def test_perplexity_of_either_kind(trained, text, capsys):
+    _, output = trained
+    assert main(["lm", "perplexity", str(output), str(text)]) == 0
+    assert float(capsys.readouterr().out.split()[-1]) < 2.0  # nine sentences of ten words
+
+
+def test_settings_are_checked(text, tmp_path, capsys):
+    command = ["lm", "train-recurrent", str(text), "-o", str(tmp_path / "a.lstm"), "--set"]
+    assert main([*command, "hiden=3"]) == 1
+    assert "unknown key hiden; did you mean hidden?" in capsys.readouterr().err
+    assert main([*command, "units=60000"]) == 1
+    assert "too small for 60000 BPE units" in capsys.readouterr().err
+    assert main(["lm", "train-recurrent", "-", "-o", str(tmp_path / "a.lstm")]) == 1
+    assert "is read twice" in capsys.readouterr().err

@@ -1,0 +1,180 @@
+"""What the search found, weighed again by the other head and by a recurrent language model."""
+
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import asr
+from asr.audio import load_audio
+from asr.checkpoint import find_model, load_model
+from asr.cli import main
+from asr.config import RecurrentConfig
+from asr.decode import Hypothesis
+from asr.decode.config import (
+    DecoderConfig,
+    SecondPassConfig,
+    read_decoder_config,
+    write_decoder_config,
+)
+from asr.decode.options import SecondPassWeights
+from asr.decode.second_pass import SecondPass, likelihoods, weigh
+from asr.errors import AsrError
+from asr.lm.recurrent_training import train_recurrent
+from asr.manifest import write_manifest
+from asr.reweigh import Candidates, reweigh
+from asr.tokenizer import CharacterTokenizer
+
+
+@pytest.fixture(scope="module")
+def recurrent(librivox, tmp_path_factory):
+    """A small model of what the bundled clips say."""
+    folder = tmp_path_factory.mktemp("lm")
+    text = folder / "text.txt"
+    text.write_text("\n".join(clip.text for clip in librivox * 20) + "\n")
+    config = RecurrentConfig(units=50, hidden=16, layers=1, epochs=2, precision="float32")
+    train_recurrent([text], folder / "clips.lstm", config)
+    return folder / "clips.lstm"
+
+
+@pytest.fixture
+def rescoring(recurrent, tmp_path):
+    """The bundled model's decoder config with a second pass."""
+    config = read_decoder_config(find_model() / "decoder.yaml")
+    weights = SecondPassWeights(head=0.5, recurrent=0.2, lm=0.1, word_bonus=0.5)
+    second = SecondPassConfig(readings=20, recurrent=str(recurrent), weights=weights)
+    path = tmp_path / "decoder.yaml"
+    write_decoder_config(path, config.model_copy(update={"second_pass": second}))
+    return path
+
+
+def test_likelihoods_are_sums_over_all_alignments():
+    tokenizer = CharacterTokenizer("AB")
+    log_probs = torch.randn(4, 3, generator=torch.Generator().manual_seed(1)).log_softmax(1)
+    sums = {}
+    for path in itertools.product(range(3), repeat=4):
+        text = tokenizer.decode(unit for unit, _ in itertools.groupby(path) if unit)
+        probability = math.exp(sum(log_probs[t, unit] for t, unit in enumerate(path)))
+        sums[text] = sums.get(text, 0.0) + probability
+    texts = ["AB", "", "AA", "BAB", "ABABA", "C"]
+    found = likelihoods(texts, log_probs, tokenizer)
+    assert found[:4] == pytest.approx([math.log(sums[text]) for text in texts[:4]], abs=1e-5)
+    assert list(found[4:]) == [-1e4, -1e4]  # too long for the frames; without a unit
+
+
+def test_the_score_is_a_weighted_sum():
+    readings = [Hypothesis("A B", -1.0, (), (), lm_score=-7.0), Hypothesis("AB", -2.0, (), ())]
+    evidence = np.array([[-6.0, -5.0, -7.0, 2.0], [-2.0, -1.0, 0.0, 1.0]])
+    weights = SecondPassWeights(head=0.5, recurrent=0.25, lm=-0.1, word_bonus=0.2)
+    best, other = weigh(readings, evidence, weights)
+    assert (best.text, other.text) == ("AB", "A B")
+    assert other.score == pytest.approx(-1.0 - 3.0 - 1.25 + 0.7 + 0.4)
+    assert best.score == pytest.approx(-2.0 - 1.0 - 0.25 + 0.2)
+
+
+def test_weights_are_found_that_make_fewer_errors():
+    random = np.random.default_rng(3)
+    utterances, readings = 200, 8
+    errors = random.integers(0, 6, (utterances, readings))
+    noise = random.normal(size=(3, utterances, readings))
+    evidence = np.zeros((utterances, readings, 4))
+    evidence[..., 0] = -errors + noise[0]  # a witness that knows something
+    evidence[..., 1] = noise[1]  # one that knows nothing
+    candidates = Candidates(noise[2], evidence, errors, 1000)
+    weights = reweigh(candidates)
+    chosen = np.array([weights.head, weights.recurrent, weights.lm, weights.word_bonus])
+    assert candidates.fewest() < candidates.count(chosen) < 0.6 * candidates.count(np.zeros(4))
+    assert weights.head > 3 * weights.recurrent
+    assert (weights.lm, weights.word_bonus) == (0.0, 0.0)  # there was nothing to weigh
+
+
+def test_utterances_may_have_few_readings():
+    def hypotheses(*texts):
+        return [Hypothesis(text, -float(i), (), ()) for i, text in enumerate(texts)]
+
+    found = [(hypotheses("A C", "A B"), np.zeros((2, 4))), (hypotheses("D"), np.ones((1, 4)))]
+    candidates = Candidates.of(iter(found), ["A B", "D E"])
+    assert candidates.errors.tolist() == [[1, 0], [1, 0]]
+    assert candidates.count(np.zeros(4)) == 2
+    assert candidates.fewest() == 1  # the filling is no reading
+    assert candidates.words == 4
+
+
+def test_a_config_asks_for_a_second_pass(rescoring, librivox):
+    path = librivox[0].audio_filepath
+    transcriber = asr.load(config=rescoring)
+    assert transcriber.decoder_name == "beam + LM, rescored"
+    assert asr.load(config=rescoring, rescore=False).decoder_name == "beam + LM"
+    assert asr.load(config=rescoring, lm="none").decoder_name == "beam"
+    (segment,) = transcriber.transcribe(path).segments
+    assert segment.readings == ()
+    (several,) = asr.load(config=rescoring, nbest=5).transcribe(path).segments
+    assert len(several.readings) == 5
+    assert several.readings[0].text == segment.text
+    scores = [reading.score for reading in several.readings]
+    assert scores == sorted(scores, reverse=True)
+    # They are those of the search, in another order.
+    (searched,) = asr.load(config=rescoring, rescore=False, nbest=20).transcribe(path).segments
+    assert {reading.text for reading in several.readings} <= {r.text for r in searched.readings}
+    assert [word.text for word in segment.words] == segment.text.split()
+
+
+def test_the_other_head_can_overrule_the_search(rescoring, librivox):
+    """With all the weight on the characters, the reading that they find likeliest is chosen."""
+    config = read_decoder_config(rescoring)
+    weights = SecondPassWeights(head=1e6)
+    second = SecondPassConfig(readings=20, weights=weights)
+    write_decoder_config(rescoring, config.model_copy(update={"second_pass": second}))
+    recogniser = asr.load(config=rescoring, nbest=20).recogniser
+    signals = [load_audio(clip.audio_filepath) for clip in librivox]
+    heard = recogniser.hear(signals)
+    for index, readings in enumerate(recogniser.recognise(signals)):
+        texts = [reading.text for reading in readings]
+        rows = heard.log_probs[index, : heard.lengths[index]]
+        said = likelihoods(texts, rows, load_model().tokenizer)
+        assert len(texts) > 1
+        assert said[0] == said.max()
+
+
+def test_a_second_pass_is_tuned(recurrent, librivox, tmp_path, capsys):
+    manifest, output = tmp_path / "clips.jsonl", tmp_path / "tuned.yaml"
+    write_manifest(manifest, librivox[:3])
+    bundled = find_model()
+    command = ["tune", "mini-librispeech", str(manifest), "--lm", str(bundled / "words.lm")]
+    command += ["--lexicon", str(bundled / "words.lexicon"), "--head", "intermediate"]
+    command += ["--readings", "10", "--recurrent", str(recurrent), "-o", str(output)]
+    assert main(command) == 0
+    assert "second pass: head" in capsys.readouterr().err
+    second = read_decoder_config(output).second_pass
+    assert second.readings == 10
+    assert second.recurrent == str(recurrent)
+    report = tmp_path / "scores.json"
+    evaluate = ["evaluate", str(manifest), "--config", str(output), "--json", str(report)]
+    assert main(evaluate) == 0
+    rescored = json.loads(report.read_text())["sets"][0]["wer"]
+    assert main([*evaluate, "--no-rescoring"]) == 0
+    assert rescored <= json.loads(report.read_text())["sets"][0]["wer"]
+
+
+def test_what_is_missing_is_named(rescoring, tmp_path):
+    config = read_decoder_config(rescoring)
+    second = replace_second(config, recurrent=str(tmp_path / "nothing.lstm"))
+    write_decoder_config(rescoring, second)
+    with pytest.raises(AsrError, match=r"nothing.lstm does not exist"):
+        asr.load(config=rescoring)
+    rescoring.write_text("second_pass: {readings: 1}\n")
+    with pytest.raises(AsrError, match=r"wrong value for second_pass.readings: 1"):
+        asr.load(config=rescoring)
+
+
+def test_without_evidence_nothing_changes():
+    readings = [Hypothesis(text, -float(i), (), ()) for i, text in enumerate("ABC")]
+    kept = SecondPass(SecondPassWeights(), None, nbest=2).choose(readings, None)
+    assert kept == readings[:2]
+
+
+def replace_second(config: DecoderConfig, **changed):
+    return config.model_copy(update={"second_pass": config.second_pass.model_copy(update=changed)})
