@@ -35,7 +35,7 @@ _CHECKED = (CONFIG, TOKENIZER, INTERMEDIATE_TOKENIZER, WEIGHTS)
 _CHECKSUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 BUNDLED = Path(__file__).parent / "models"
-DEFAULT_MODEL = "mini-librispeech"
+DEFAULT_MODEL = "english-18h"
 
 
 @dataclass(frozen=True)

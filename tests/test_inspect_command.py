@@ -211,7 +211,7 @@ def odd(tmp_path_factory, clip):
             "a wrong value for model.intermediate_layer: 9 (value error, encoder.layers is 4)",
         ),
         (["cost", "missing.yaml"], "missing.yaml does not exist"),
-        (["cost", "mini-librispeech", "a=1"], "a=1 is for a recipe, but mini-librispeech is a"),
+        (["cost", "english-18h", "a=1"], "a=1 is for a recipe, but english-18h is a"),
     ],
 )
 def test_wrong_input_is_one_sentence(arguments, message, odd, capsys, monkeypatch):

@@ -143,7 +143,7 @@ def test_a_second_pass_is_tuned(recurrent, librivox, tmp_path, capsys):
     manifest, output = tmp_path / "clips.jsonl", tmp_path / "tuned.yaml"
     write_manifest(manifest, librivox[:3])
     bundled = find_model()
-    command = ["tune", "mini-librispeech", str(manifest), "--lm", str(bundled / "words.lm")]
+    command = ["tune", "english-18h", str(manifest), "--lm", str(bundled / "words.lm")]
     command += ["--lexicon", str(bundled / "words.lexicon"), "--head", "intermediate"]
     command += ["--readings", "10", "--recurrent", str(recurrent), "-o", str(output)]
     assert main(command) == 0
