@@ -7,6 +7,9 @@ features") tell them from speech by the entropy of a model's frames. Here that i
 unit emitted, so that it is the same for slow speech and fast, and only near where units are
 emitted, so that long pauses don't count.
 
+A network that is far from what it was trained on may also swing between two units for seconds,
+sure of each. Whoever speaks leaves a blank now and then; a signal with none is no speech either.
+
 Neither words' confidences nor a share of likely units serves as well: both are low for speech that
 is hard to hear as for music. Levels tell less still; :func:`asr.segment.is_silent` knows silence
 and steady noise by them.
@@ -30,12 +33,14 @@ from asr.tokenizer import BLANK
 # than 0.2 points. Of 82 stretches of music none lies below it.
 LIMIT = 1.9
 
+_LEAST_BLANK = 0.02  # of all frames; of 580 utterances none had less than 0.1
+_LONG = 2.0  # seconds from which on blanks are missed
 _NEAR = 0.2  # seconds before and behind what is emitted
 _MISHEARD = 0.01  # of the speech that a limit is chosen on may lie above it
 
 
 def doubt(log_probs: Tensor, lengths: Tensor, seconds_per_frame: float) -> Tensor:
-    """Nats of entropy for each unit emitted; infinite where nothing is.
+    """Nats of entropy for each unit emitted; infinite where nothing is, or no blank between.
 
     Args:
         log_probs: natural logarithms, shape (batch, frames, units), unit 0 the blank.
@@ -52,7 +57,9 @@ def doubt(log_probs: Tensor, lengths: Tensor, seconds_per_frame: float) -> Tenso
     counted = functional.max_pool1d(emitting[:, None].float(), 2 * near + 1, 1, near)[:, 0] * inside
     entropy = (torch.special.entr(probs).sum(dim=-1) * counted).sum(dim=-1)
     emitted = ((1.0 - probs[..., BLANK]) * counted).sum(dim=-1)
-    return torch.where(emitting.any(dim=-1), entropy / emitted, torch.inf)
+    share = emitting.sum(dim=-1) / lengths
+    breathless = (share > 1.0 - _LEAST_BLANK) & (lengths * seconds_per_frame >= _LONG)
+    return torch.where((share > 0.0) & ~breathless, entropy / emitted, torch.inf)
 
 
 def limit(speech: Sequence[Tensor], seconds_per_frame: float) -> float:

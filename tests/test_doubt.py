@@ -57,9 +57,18 @@ def test_a_long_pause_counts_no_more_than_a_short_one():
 
 
 def test_who_says_nothing_doubts_all():
-    silence = rows(*[[0.9, 0.05, 0.05]] * 4)
+    silence = rows(*[[0.9, 0.05, 0.05]] * 4)  # NaN where it has no frames would be below any limit
     assert doubt(silence, torch.tensor([4]), FRAME).tolist() == [np.inf]
     assert doubt(silence, torch.tensor([0]), FRAME).tolist() == [np.inf]
+
+
+def test_who_never_pauses_does_not_speak():
+    swing = [[0.001, 0.998, 0.001], [0.001, 0.001, 0.998]]
+    short, long = rows(*swing * 10), rows(*swing * 50)
+    assert doubt(short, torch.tensor([20]), FRAME) < 0.1
+    assert doubt(long, torch.tensor([100]), FRAME).tolist() == [np.inf]
+    long[:, ::25] = rows([0.998, 0.001, 0.001])[0]
+    assert doubt(long, torch.tensor([100]), FRAME) < 0.1
 
 
 def test_company_and_padding_change_nothing():
