@@ -57,7 +57,7 @@ def test_a_long_pause_counts_no_more_than_a_short_one():
 
 
 def test_who_says_nothing_doubts_all():
-    silence = rows(*[[0.9, 0.05, 0.05]] * 4)  # NaN where it has no frames would be below any limit
+    silence = rows(*[[0.9, 0.05, 0.05]] * 4)
     assert doubt(silence, torch.tensor([4]), FRAME).tolist() == [np.inf]
     assert doubt(silence, torch.tensor([0]), FRAME).tolist() == [np.inf]
 

@@ -34,6 +34,7 @@ BORDER = 0  # the unit before and behind every sentence, where CTC has its blank
 _SCORED = 1 << 14  # units at a time
 _UNSPELLED = -1e3  # natural logarithm, of a text that the units can't spell
 _SCALE = ".scale"
+_METADATA = "recurrent language model"
 
 
 class RecurrentModel(nn.Module):
@@ -100,11 +101,13 @@ class RecurrentModel(nn.Module):
                 tensors[name] = tensor.detach().to("cpu", torch.float16).contiguous()
             else:
                 tensors[name], tensors[name + _SCALE] = _quantise(tensor.detach().cpu().float())
-        metadata = {
-            "config": json.dumps(self.config.model_dump(mode="json")),
-            "tokenizer": json.dumps(self.tokenizer.to_json()),
+        record = {
+            "config": self.config.model_dump(mode="json"),
+            "tokenizer": self.tokenizer.to_json(),
             "checksum": _checksum(tensors),
         }
+        # One entry: safetensors would write several in an order of its own, another every time.
+        metadata = {_METADATA: json.dumps(record)}
         with atomic(path) as temporary:
             temporary.write_bytes(save(tensors, metadata))
 
@@ -145,12 +148,16 @@ def load_recurrent(path: str | Path) -> RecurrentModel:
         raise AsrError(f"the language model {path} {why_unreadable(error)}") from error
     except SafetensorError as error:
         raise AsrError(f"{path} is no recurrent language model, or is damaged") from error
-    if "checksum" not in metadata:
+    if _METADATA not in metadata:
         raise AsrError(f"{path} is no recurrent language model")
-    if metadata["checksum"] != _checksum(tensors):
+    try:
+        record = json.loads(metadata[_METADATA])
+    except ValueError:
+        record = {}
+    if record.get("checksum") != _checksum(tensors):
         raise AsrError(f"the language model {path} is damaged; copy or train it again")
-    config = validate(RecurrentConfig, json.loads(metadata["config"]), f"the model {path}")
-    tokenizer = BpeTokenizer.from_json(json.loads(metadata["tokenizer"]))
+    config = validate(RecurrentConfig, record["config"], f"the model {path}")
+    tokenizer = BpeTokenizer.from_json(record["tokenizer"])
     model = RecurrentModel(config, tokenizer)
     model.load_state_dict(
         {
