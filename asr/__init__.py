@@ -63,7 +63,7 @@ def load(
     import torch
 
     from asr.checkpoint import find_model, load_model
-    from asr.decode.config import choose_decoder, read_max_doubt
+    from asr.decode.config import choose_decoder
     from asr.device import choose_device
     from asr.recognise import Recogniser
     from asr.transcribe import Transcriber
@@ -88,6 +88,6 @@ def load(
         choose_device(device),
         choice.head,
         choice.second_pass,
-        read_max_doubt(find_model(model), config),
+        choice.max_doubt,
     )
     return Transcriber(recogniser)

@@ -166,7 +166,7 @@ class RecurrentConfig(Section):
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
     checkpoint_every: Positive = 500  # steps
     seed: int = 1
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"
 
 

@@ -12,7 +12,6 @@ goes on.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -34,7 +33,7 @@ from asr.decode.config import (
 )
 from asr.device import choose_device
 from asr.evaluate import describe_run, evaluate, read_data
-from asr.files import write_text
+from asr.files import digest, write_text
 from asr.manifest import read_manifest
 from asr.progress import console
 from asr.results import to_record
@@ -68,12 +67,13 @@ def run(
         _prepare(stage.data, roots, download)
     console.rule("train")
     model = train(recipe, resume=True)
-    origin: Record = {"weights": _digest(model / WEIGHTS)}
+    origin: Record = {"weights": digest(model / WEIGHTS)}
     configs: dict[str, Path] = {}
     if texts:
-        origin["lm"] = _train_language_model(recipe, model, texts)
+        sources = [*texts, *(manifest_path(recipe.data, name) for name in recipe.data.train)]
+        origin["lm"] = _train_language_model(recipe, model, sources)
         if recipe.lm.recurrent:
-            origin["recurrent"] = _train_recurrent(recipe, model, texts)
+            origin["recurrent"] = _train_recurrent(recipe, model, sources)
         if recipe.lm.readings:
             origin["readings"] = recipe.lm.readings
         configs = _tune(recipe, model, origin)
@@ -110,7 +110,7 @@ def _holding(roots: Sequence[Path], *paths: str) -> Path:
     return next((root for root in roots for path in paths if (root / path).exists()), roots[0])
 
 
-def _train_language_model(recipe: Recipe, model: Path, texts: Sequence[Path]) -> Record:
+def _train_language_model(recipe: Recipe, model: Path, sources: Sequence[Path]) -> Record:
     """Makes the model's language model; returns what it was made from."""
     from asr.lexicon.build import build_lexicon
     from asr.lexicon.pronouncer import english
@@ -118,9 +118,7 @@ def _train_language_model(recipe: Recipe, model: Path, texts: Sequence[Path]) ->
     from asr.lm.ngram import SPECIAL_WORDS
     from asr.lm.train import train as train_lm
 
-    sources = [*texts, *(manifest_path(recipe.data, name) for name in recipe.data.train)]
-    sizes = {path.name: path.stat().st_size for path in sources}
-    made_from = {**recipe.lm.model_dump(exclude={"readings", "recurrent"}), "texts": sizes}
+    made_from = recipe.lm.model_dump(exclude={"readings", "recurrent"}) | _sizes(sources)
     note = recipe.folder / "lm.json"
     if _read(note) != made_from or not (model / LANGUAGE_MODEL).exists():
         console.rule("language model")
@@ -138,21 +136,23 @@ def _train_language_model(recipe: Recipe, model: Path, texts: Sequence[Path]) ->
     return made_from
 
 
-def _train_recurrent(recipe: Recipe, model: Path, texts: Sequence[Path]) -> Record:
+def _train_recurrent(recipe: Recipe, model: Path, sources: Sequence[Path]) -> Record:
     """Makes the language model of the second pass; returns what it was made from."""
     from asr.lm.recurrent_training import train_recurrent
 
     config = recipe.lm.recurrent
     assert config is not None
-    sources = [*texts, *(manifest_path(recipe.data, name) for name in recipe.data.train)]
-    sizes = {path.name: path.stat().st_size for path in sources}
-    made_from = {**config.model_dump(mode="json"), "texts": sizes}
+    made_from = config.model_dump(mode="json") | _sizes(sources)
     note = recipe.folder / "recurrent.json"
     if _read(note) != made_from or not (model / RECURRENT).exists():
         console.rule("recurrent language model")
         train_recurrent(sources, model / RECURRENT, config, resume=True)
         write_text(note, json.dumps(made_from, indent=2) + "\n")
     return made_from
+
+
+def _sizes(sources: Sequence[Path]) -> Record:
+    return {"texts": {path.name: path.stat().st_size for path in sources}}
 
 
 def _tune(recipe: Recipe, model: Path, origin: Record) -> dict[str, Path]:
@@ -206,7 +206,7 @@ def _evaluate(
 ) -> list[Record]:
     """Scores what is not scored yet; each record is kept as soon as it is there."""
     results = recipe.folder / RESULTS
-    decoders = {name: _digest(path) for name, path in configs.items()}
+    decoders = {name: digest(path) for name, path in configs.items()}
     made_from = {**origin, "decoders": decoders, "sets": list(recipe.data.test)}
     report = _read(results)
     current = report is not None and report.get("made_from") == made_from
@@ -246,10 +246,6 @@ def _read(path: Path) -> Record | None:
     except (FileNotFoundError, ValueError):  # what can't be read is made again
         return None
     return record if isinstance(record, dict) else None
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _report(problems: Iterable[str]) -> None:

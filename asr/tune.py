@@ -10,7 +10,7 @@ Last, the confidences of words are calibrated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 from itertools import product
 
@@ -24,6 +24,7 @@ from asr.decode import BeamOptions, GreedyDecoder, Hypothesis, make_decoder
 from asr.decode.calibration import Calibration, calibration_error
 from asr.decode.config import DecoderConfig, load_parts, load_second_pass
 from asr.decode.options import SecondPassWeights
+from asr.decode.second_pass import SecondPass, weigh
 from asr.development import Development, hear
 from asr.manifest import Utterance
 from asr.progress import console, track
@@ -79,6 +80,13 @@ def tune_decoder(
     """
     tokenizer = checkpoint.tokenizer_of(config.head)
     lm, lexicon = load_parts(config, tokenizer)
+    second_pass = None
+    if (
+        config.second_pass
+    ):  # its weights are not known yet: where there is another head, it is asked
+        asked = SecondPassWeights(head=float(checkpoint.model.config.intermediate_layer > 0))
+        config = _with_weights(config, asked)
+        second_pass = load_second_pass(config, checkpoint.tokenizer_of)
     recogniser = Recogniser(checkpoint, GreedyDecoder(tokenizer), device, config.head)
     development = hear(recogniser, utterances, batch_size)
     threads = torch.get_num_threads()
@@ -102,11 +110,15 @@ def tune_decoder(
     assert trial is not None
     config = config.model_copy(update={"beam": trial.options})
     chosen = readings(trial.options)
-    if settings := config.second_pass:
-        config = _tune_second_pass(checkpoint, config, development, readings)
-        second_pass = load_second_pass(config, checkpoint.tokenizer_of)
-        found = readings(replace(trial.options, nbest=settings.readings))
-        chosen = map(second_pass.choose, found, development.of(second_pass.head))
+    if second_pass and config.second_pass:
+        several = replace(trial.options, nbest=config.second_pass.readings)
+        weights = _tune_second_pass(second_pass, development, readings(several))
+        config = _with_weights(config, weights)
+        # Searched once more: all readings of all utterances would fill the memory.
+        chosen = (
+            weigh(found, second_pass.evidence(found, rows), weights)
+            for found, rows in zip(readings(several), development.of(second_pass.head), strict=True)
+        )
     hypotheses = [best for best, *_ in chosen]
     trial = Trial(trial.options, score(development.references, [h.text for h in hypotheses]))
     calibration = calibrate(hypotheses, development.references)
@@ -121,27 +133,15 @@ def tune_decoder(
 
 
 def _tune_second_pass(
-    checkpoint: Checkpoint,
-    config: DecoderConfig,
-    development: Development,
-    readings: Callable[[BeamOptions], Iterator[list[Hypothesis]]],
-) -> DecoderConfig:
-    """The config with the weights of its second pass."""
-    assert config.second_pass is not None
-    # Where there is another head, it is asked.
-    asked = SecondPassWeights(head=float(development.other is not None))
-    settings = config.second_pass.model_copy(update={"weights": asked})
-    second_pass = load_second_pass(
-        config.model_copy(update={"second_pass": settings}), checkpoint.tokenizer_of
+    second_pass: SecondPass, development: Development, readings: Iterable[list[Hypothesis]]
+) -> SecondPassWeights:
+    """The weights with which it makes the fewest errors."""
+    count = len(development.references)
+    pairs = zip(
+        track(readings, "second pass", count), development.of(second_pass.head), strict=True
     )
-    found = track(
-        readings(replace(config.beam, nbest=settings.readings)),
-        "second pass",
-        len(development.references),
-    )
-    pairs = zip(found, development.of(second_pass.head), strict=True)
     candidates = Candidates.of(
-        ((known, second_pass.evidence(known, rows)) for known, rows in pairs),
+        ((found, second_pass.evidence(found, rows)) for found, rows in pairs),
         development.references,
     )
     weights = reweigh(candidates)
@@ -150,11 +150,16 @@ def _tune_second_pass(
         f"second pass: head {weights.head:.2f}  recurrent {weights.recurrent:.2f}  "
         f"LM weight {weights.lm:+.2f}  word bonus {weights.word_bonus:+.2f}  "
         f"WER {candidates.count(np.array(astuple(weights))) / words:.2f} "
-        f"(best of {settings.readings} readings: {candidates.fewest() / words:.2f})",
+        f"(best of all readings: {candidates.fewest() / words:.2f})",
         highlight=False,
     )
-    settings = settings.model_copy(update={"weights": weights})
-    return config.model_copy(update={"second_pass": settings})
+    return weights
+
+
+def _with_weights(config: DecoderConfig, weights: SecondPassWeights) -> DecoderConfig:
+    assert config.second_pass is not None
+    second_pass = config.second_pass.model_copy(update={"weights": weights})
+    return config.model_copy(update={"second_pass": second_pass})
 
 
 def search(

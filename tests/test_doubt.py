@@ -14,7 +14,7 @@ import asr
 from asr.audio import SAMPLE_RATE, load_audio
 from asr.checkpoint import find_model, load_model
 from asr.decode import GreedyDecoder
-from asr.decode.config import DECODER, DecoderConfig, read_max_doubt, write_decoder_config
+from asr.decode.config import DECODER, DecoderConfig, choose_decoder, write_decoder_config
 from asr.doubt import LIMIT, doubt, limit
 from asr.errors import AsrError
 from asr.recognise import Recogniser
@@ -126,17 +126,23 @@ def test_the_bundled_model_writes_nothing_for_music(tmp_path, music, decoder):
 
 
 def test_a_model_of_which_nothing_is_known_may_doubt(tmp_path):
-    assert read_max_doubt(find_model()) is not None
+    def max_doubt(folder, **wishes):
+        return choose_decoder(load_model().tokenizer_of, folder, **wishes).max_doubt
+
+    assert max_doubt(find_model()) is not None
+    assert max_doubt(find_model(), lm="none") == max_doubt(find_model(), decoder="greedy")
+    assert max_doubt(find_model(), decoder="greedy") == max_doubt(find_model())
     folder = tmp_path / "model"
     shutil.copytree(find_model(), folder, ignore=shutil.ignore_patterns("words.*", DECODER))
-    assert read_max_doubt(folder) is None
+    assert max_doubt(folder) is None
+    assert max_doubt(folder, decoder="beam") is None
     write_decoder_config(tmp_path / "other.yaml", DecoderConfig(max_doubt=2.5))
-    assert read_max_doubt(folder, tmp_path / "other.yaml") == 2.5
+    assert max_doubt(folder, config=tmp_path / "other.yaml") == 2.5
     (folder / DECODER).write_text("max_doubt: null\n")
-    assert read_max_doubt(folder) is None
+    assert max_doubt(folder) is None
     (folder / DECODER).write_text("max_doubt: -1\n")
     with pytest.raises(AsrError, match="wrong value for max_doubt"):
-        read_max_doubt(folder)
+        max_doubt(folder)
 
 
 def test_the_script_finds_few_words_where_nobody_speaks():

@@ -129,11 +129,24 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(text, trained, tmp_pat
 def test_a_state_of_other_settings_is_refused(text, tmp_path):
     output = tmp_path / "a.lstm"
     torch.save({"config": {}, "step": 3}, f"{output}.state")
+    with pytest.raises(AsrError, match="was stopped; go on with --resume or delete it"):
+        train_recurrent([text], output, CONFIG)
     with pytest.raises(AsrError, match="is of a training with other settings"):
+        train_recurrent([text], output, CONFIG, resume=True)
+    state = {"config": CONFIG.model_dump(mode="json"), "units": 7}
+    torch.save(state, f"{output}.state")
+    with pytest.raises(AsrError, match="is of a training on other texts"):
         train_recurrent([text], output, CONFIG, resume=True)
     Path(f"{output}.state").write_bytes(b"rubbish")
     with pytest.raises(AsrError, match="is damaged; start the run anew"):
         train_recurrent([text], output, CONFIG, resume=True)
+
+
+def test_a_training_that_diverges_leaves_no_model(text, tmp_path):
+    config = CONFIG.model_copy(update={"peak_rate": 1e30})
+    with pytest.raises(AsrError, match=r"training has diverged in step \d+; lower peak_rate"):
+        train_recurrent([text], tmp_path / "a.lstm", config)
+    assert not (tmp_path / "a.lstm").exists()
 
 
 def test_long_sentences_are_cut(tmp_path):

@@ -83,6 +83,7 @@ class Choice:
     decoder: Decoder
     head: HeadName  # which the decoder reads
     second_pass: SecondPass | None = None
+    max_doubt: float | None = None  # as DecoderConfig has it; None if nothing is known of the model
 
 
 def choose_decoder(
@@ -120,14 +121,16 @@ def choose_decoder(
     if decoder == "greedy" and wished:
         raise AsrError(f"the greedy decoder takes no {wished[0].removeprefix('a ')}; choose beam")
     own = folder / DECODER
-    if decoder == "greedy" or (decoder is None and not wished and not own.exists()):
-        return Choice(make_decoder("greedy", tokenizer_of("main")), "main")
-    if decoder not in (None, "beam"):
-        return Choice(make_decoder(decoder, tokenizer_of("main")), "main")  # there is none
+    source = config or (own if own.exists() else None)
+    settings = read_decoder_config(source) if source else DecoderConfig(max_doubt=None)
+    if decoder is None:
+        decoder = "beam" if wished or source else "greedy"
+    if decoder != "beam":
+        plain = make_decoder(decoder, tokenizer_of("main"))
+        return Choice(plain, "main", max_doubt=settings.max_doubt)
     # Without the language model that they were tuned for, the model's own settings say nothing.
-    alone = str(lm) == "none" and lexicon is None
-    source = config or (own if own.exists() and not alone else None)
-    settings = read_decoder_config(source) if source else DecoderConfig()
+    if str(lm) == "none" and lexicon is None and config is None:
+        settings = DecoderConfig(max_doubt=settings.max_doubt)
     beam = replace(settings.beam, nbest=nbest, beam_size=beam_size or settings.beam.beam_size)
     changed: dict[str, object] = {} if rescore else {"second_pass": None}
     if lm is not None:
@@ -154,21 +157,7 @@ def choose_decoder(
         calibration=settings.confidence,
         threads=threads,
     )
-    return Choice(chosen, head, second_pass)
-
-
-def read_max_doubt(folder: Path, config: str | Path | None = None) -> float | None:
-    """How unsure a model may be of speech, whatever decoder reads it.
-
-    Args:
-        folder: the model's.
-        config: a decoder config instead of the model's own.
-
-    Returns:
-        None if there is no config, so that nothing is known of the model.
-    """
-    source = Path(config or folder / DECODER)
-    return read_decoder_config(source).max_doubt if source.exists() else None
+    return Choice(chosen, head, second_pass, settings.max_doubt)
 
 
 def load_second_pass(

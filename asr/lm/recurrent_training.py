@@ -68,18 +68,27 @@ def train_recurrent(
             same, to the bit, as those of a training that was not interrupted.
 
     Raises:
-        AsrError: a text can't be read, or is too small for so many units.
+        AsrError: a text can't be read, or is too small for so many units; training diverged; or
+            it was stopped before and is not to be resumed.
         Interrupted: Ctrl-C; the state is saved.
     """
     if STDIN in texts:
         raise AsrError("a recurrent model's text is read twice, which standard input can't be")
     state_path = output.with_name(output.name + ".state")
-    record = _read_state(state_path, config) if resume and state_path.exists() else None
+    if state_path.exists() and not resume:
+        raise AsrError(
+            f"{state_path} holds a training that was stopped; go on with --resume or delete it"
+        )
+    record = _read_state(state_path, config) if state_path.exists() else None
     tokenizer = BpeTokenizer.train(_sample(texts), config.units)
     sentences = read_sentences(texts, tokenizer)
+    if record and record["units"] != len(sentences.units):
+        raise AsrError(f"{state_path} is of a training on other texts; delete it to start anew")
     torch.manual_seed(config.seed)
     device = choose_device(config.device)
     precision = record["precision"] if record else choose_precision(config.precision, device)
+    if precision == "float16":  # which needs its gradients scaled, for little here
+        precision = "float32"
     model = RecurrentModel(config, tokenizer).to(device)
     optimizer = make_optimizer(model, config.peak_rate, config.weight_decay)
     step = 0
@@ -94,6 +103,7 @@ def train_recurrent(
             torch.save(
                 {
                     "config": config.model_dump(mode="json"),
+                    "units": len(sentences.units),
                     "precision": precision,
                     "step": step,
                     "model": model.state_dict(),
@@ -110,6 +120,8 @@ def train_recurrent(
         for indices in plan[step:]:
             set_rate(optimizer, one_cycle(config.peak_rate, config.warm_up, step / len(plan)))
             loss = _step(model, optimizer, sentences.batch(indices).to(device), precision)
+            if not math.isfinite(loss):
+                raise AsrError(f"training has diverged in step {step + 1}; lower peak_rate")
             mean = loss if math.isnan(mean) else _MEMORY * mean + (1 - _MEMORY) * loss
             step += 1
             status = f"perplexity of a unit {math.exp(min(mean, 20.0)):.2f}"
