@@ -215,7 +215,7 @@ class Unrolled(nn.Module):
 
     Forwards and backwards it takes 1.0 to 1.6 times as long as torch's kernels (two cores, 320
     units; scripts/bench_cells): beside the product with U, what Python adds to a step is little. So
-    steps are not compiled; torch.compile made them 2 % faster, and the first batch 20 s slower.
+    steps are not compiled: torch.compile brought next to nothing, and a long wait at the start.
     """
 
     def __init__(self, cell: Cell) -> None:
