@@ -3,7 +3,7 @@ import math
 import pytest
 
 from asr.errors import AsrError
-from asr.lexicon import Entry, Lexicon, Pronunciation
+from asr.lexicon import Entry, Lexicon, Pronunciation, read_entries
 from asr.tokenizer import BpeTokenizer, CharacterTokenizer, PhoneTokenizer
 
 
@@ -80,6 +80,13 @@ def test_decoders_get_indices_and_logarithms(tmp_path):
         Entry("RED", (r, eh, d), 0.0),
     ]
     assert missing == ["LOCH"]
+    assert list(read_entries(tmp_path / "lexicon.txt", tokenizer)) == entries
+
+
+def test_a_lexicon_of_other_units_is_named(tmp_path):
+    read(tmp_path, "LOCH L AA X\n")
+    with pytest.raises(AsrError, match=r"lexicon\.txt does not fit the model: .* 'LOCH'"):
+        list(read_entries(tmp_path / "lexicon.txt", PhoneTokenizer()))
 
 
 @pytest.mark.parametrize("kind", ["characters", "bpe"])

@@ -198,15 +198,9 @@ def load_parts(
 
         lm = load(config.lm)
     if config.lexicon:
-        from asr.lexicon import Lexicon
+        from asr.lexicon import read_entries
 
-        entries, missing = Lexicon.read(config.lexicon).entries(tokenizer)
-        if not entries:
-            raise AsrError(
-                f"the lexicon {config.lexicon} does not fit the model: it spells {missing[0]!r} "
-                f"with units that are none of the model's {tokenizer.kind}"
-            )
-        return lm, LexiconTree.build(entries)
+        return lm, LexiconTree.build(read_entries(config.lexicon, tokenizer))
     if lm is None:
         return None, None
     words = lm.words[3:]  # behind <unk>, <s> and </s>

@@ -112,24 +112,8 @@ class Lexicon(Mapping[str, tuple[Pronunciation, ...]]):
             AsrError: the file can't be read or is empty, or a line is wrong; it names the line.
         """
         words: dict[str, dict[tuple[str, ...], float]] = {}
-        for number, line in enumerate(read_text(Path(path)).splitlines(), 1):
-            fields = line.split()
-            if not fields or fields[0].startswith(_COMMENT):
-                continue
-            word, *units = fields
-            weight = 1.0
-            if units and _NUMBER.fullmatch(units[0]):
-                weight = float(units.pop(0))
-            if not units:
-                raise AsrError(f"line {number} of the lexicon {path} has no units for {word!r}")
-            if not 0 < weight < math.inf:
-                raise AsrError(
-                    f"line {number} of the lexicon {path} gives {word!r} the weight {weight:g}; "
-                    "a weight must be above 0"
-                )
-            words.setdefault(word, {})[tuple(units)] = weight
-        if not words:
-            raise AsrError(f"the lexicon {path} holds no words")
+        for word, units, weight in _lines(Path(path)):
+            words.setdefault(word, {})[units] = weight
         return cls(
             {word: [Pronunciation(*item) for item in said.items()] for word, said in words.items()}
         )
@@ -143,3 +127,52 @@ class Lexicon(Mapping[str, tuple[Pronunciation, ...]]):
                 fields = (word, *units) if number == "1" else (word, number, *units)
                 lines.append(" ".join(fields))
         write_text(path, "".join(f"{line}\n" for line in lines))
+
+
+def read_entries(path: str | Path, tokenizer: Units) -> Iterator[Entry]:
+    """What ``Lexicon.read(path).entries(tokenizer)`` has, line by line: only decoders read so much.
+
+    Raises:
+        AsrError: the file can't be read or is empty, a line is wrong, or no word has units of the
+            tokenizer.
+    """
+    index = {unit: number for number, unit in enumerate(tokenizer.units)}
+    first = ""
+    found = False
+    for word, units, weight in _lines(Path(path)):
+        first = first or word
+        try:
+            indices = tuple([index[unit] for unit in units])
+        except KeyError:
+            continue
+        found = True
+        yield Entry(word, indices, math.log(weight))
+    if not found:
+        raise AsrError(
+            f"the lexicon {path} does not fit the model: it spells {first!r} with units that are "
+            "none of the model's"
+        )
+
+
+def _lines(path: Path) -> Iterator[tuple[str, tuple[str, ...], float]]:
+    """Each line's word, units and weight, checked."""
+    empty = True
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        fields = line.split()
+        if not fields or fields[0].startswith(_COMMENT):
+            continue
+        word, *units = fields
+        empty = False
+        weight = 1.0
+        if units and _NUMBER.fullmatch(units[0]):
+            weight = float(units.pop(0))
+        if not units:
+            raise AsrError(f"line {number} of the lexicon {path} has no units for {word!r}")
+        if not 0 < weight < math.inf:
+            raise AsrError(
+                f"line {number} of the lexicon {path} gives {word!r} the weight {weight:g}; "
+                "a weight must be above 0"
+            )
+        yield word, tuple(units), weight
+    if empty:
+        raise AsrError(f"the lexicon {path} holds no words")

@@ -191,7 +191,7 @@ def _write(model: NgramModel, file: IO[bytes] | gzip.GzipFile) -> None:
     text = "".join(f"ngram {k}={count}\n" for k, count in enumerate(model.counts, 1))
     file.write(f"\\data\\\n{text}".encode())
     first_child = model.first_child.astype(np.int64)
-    parent = np.repeat(np.arange(len(model.word)), first_child[1:] - first_child[:-1])
+    parent = np.repeat(np.arange(model.top), first_child[1:] - first_child[:-1])
     with bar() as progress:
         task = progress.add_task("writing n-grams, k", total=len(model.word) // _THOUSAND)
         for order, (start, end) in enumerate(pairwise(levels[1:]), 1):

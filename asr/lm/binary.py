@@ -94,7 +94,10 @@ def read_binary(path: Path) -> NgramModel:
     if head["form"] == "compact":
         return compact.unpack(head, sections)
     words = sections.pop("words").tobytes().decode().split("\n")
-    return NgramModel(order=head["order"], top=head["top"], words=words, **sections)
+    top = head["top"]
+    sections["backoff"] = sections["backoff"][:top]  # older files have more of both
+    sections["first_child"] = sections["first_child"][: top + 1]
+    return NgramModel(order=head["order"], top=top, words=words, **sections)
 
 
 def _lay_out(

@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 import zlib
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,12 @@ from asr.lm.ngram import NEVER, NgramModel
 STEP = 0.04  # of log10: probabilities are off by 2.3 % on average, perplexity by less than 0.1 %
 
 _CODES = 255  # of a logarithm; one more for NEVER
+_BLOCK = 1 << 18
 _IMPOSSIBLE = -20.0  # what is below is stored as NEVER
 
 _Head = dict[str, Any]
 _Sections = dict[str, NDArray[Any]]  # all of bytes
+_Planes = dict[str, Future[NDArray[np.uint8]]]  # sections on their way out of zlib
 
 
 def pack(model: NgramModel, step: float = STEP) -> tuple[_Head, _Sections]:
@@ -52,65 +54,76 @@ def pack(model: NgramModel, step: float = STEP) -> tuple[_Head, _Sections]:
             gaps = np.diff(rank, prepend=0) - 1
             gaps[first] = rank[first]
             _put_integers(sections, f"rank{order}", gaps)
-        codes, probs_scale = _quantise(model.log_prob[own], step)
+        codes, scale = _quantise(model.log_prob[own], step)
         sections[f"log_prob{order}"] = _deflate(codes)
-        backoff = model.backoff[own]
+        scales.append(scale)
         if order < model.order:
             _put_integers(sections, f"size{order}", sizes[own])
+            backoff = model.backoff[own]
             if not backoff[sizes[own] == 0].any():  # as a rule
                 backoff = backoff[sizes[own] > 0]
-        codes, backoffs_scale = _quantise(backoff, step)
-        sections[f"backoff{order}"] = _deflate(codes)
-        scales.append([*probs_scale, *backoffs_scale])
+            codes, scale = _quantise(backoff, step)
+            sections[f"backoff{order}"] = _deflate(codes)
+            scales[-1] += scale
     return {"order": model.order, "counts": model.counts, "scales": scales}, sections
 
 
 def unpack(head: _Head, sections: _Sections) -> NgramModel:
     """The model that :func:`pack` was given, its logarithms rounded."""
-    with ThreadPoolExecutor() as pool:  # zlib works outside of Python's lock
-        sections = dict(zip(sections, pool.map(_inflate, sections.values()), strict=True))
     order, counts = head["order"], head["counts"]
     levels = [0, 1, *(1 + np.cumsum(counts)).tolist()]
-    total = levels[-1]
+    total, top = levels[-1], levels[-2]
     word = np.empty(total, np.uint32)
     suffix = np.empty(total, np.uint32)
     log_prob = np.empty(total, np.float32)
-    backoff = np.zeros(total, np.float32)
-    first_child = np.full(total + 1, total, np.uint32)
+    backoff = np.zeros(top, np.float32)
+    first_child = np.full(top + 1, total, np.uint32)
     word[0] = suffix[0] = log_prob[0] = 0
     word[1 : levels[2]] = np.arange(counts[0])
     suffix[1 : levels[2]] = 0
     first_child[:2] = levels[1:3]
     parents = np.zeros(0, np.int64)  # in the order below, those that have children
     sizes = np.zeros(0, np.uint32)  # how many each of them has
-    for k, scales in enumerate(head["scales"], 1):
-        own = slice(levels[k], levels[k + 1])
-        if k > 1:
-            # Sums over all of an order, from which each family's beginning is taken off again.
-            # Arithmetic is modulo 2^32: only differences matter.
-            sums = suffix[own]
-            _integers(sections, f"rank{k}", sums)
-            sums += 1
-            np.cumsum(sums, out=sums)
-            begin = first_child[parents]
-            before = suffix[begin - 1]
-            before[begin == own.start] = 0
-            sums += np.repeat(first_child[suffix[parents]] - before - np.uint32(1), sizes)
-            np.take(word, sums, out=word[own], mode="clip")
-        log_prob[own] = _codebook(scales[:2])[sections[f"log_prob{k}"]]
-        if k < order:
+    with ThreadPoolExecutor() as pool:  # zlib works outside of Python's lock
+        planes = {name: pool.submit(_inflate, section) for name, section in sections.items()}
+        words = planes.pop("words").result().tobytes().decode().split("\n")
+        for k, scales in enumerate(head["scales"], 1):
+            own = slice(levels[k], levels[k + 1])
+            if k > 1:
+                # Sums over all of an order, from which each family's beginning is taken off again.
+                # Arithmetic is modulo 2^32: only differences matter.
+                sums = suffix[own]
+                _integers(planes, f"rank{k}", sums)
+                sums += 1
+                np.cumsum(sums, out=sums)
+                begin = first_child[parents]
+                before = suffix[begin - 1]
+                before[begin == own.start] = 0
+                sums += np.repeat(first_child[suffix[parents]] - before - np.uint32(1), sizes)
+                _look_up(word, sums, word[own])
+            _look_up(_codebook(scales[:2]), planes.pop(f"log_prob{k}").result(), log_prob[own])
+            if k == order:
+                break
             sizes = np.empty(counts[k - 1], np.uint32)
-            _integers(sections, f"size{k}", sizes)
+            _integers(planes, f"size{k}", sizes)
             ends = first_child[own.start + 1 : own.stop + 1]
             np.cumsum(sizes, out=ends)
             ends += own.stop
             parents = np.flatnonzero(sizes)
             sizes = sizes[parents]
             parents += own.start
-        backoffs = _codebook(scales[2:])[sections[f"backoff{k}"]]
-        backoff[parents if len(backoffs) < counts[k - 1] else own] = backoffs
-    words = sections["words"].tobytes().decode().split("\n")
-    return NgramModel(order, words, word, log_prob, backoff, first_child, suffix, levels[-2])
+            codes = planes.pop(f"backoff{k}").result()
+            backoffs = np.empty(len(codes), np.float32)
+            _look_up(_codebook(scales[2:]), codes, backoffs)
+            backoff[parents if len(backoffs) < counts[k - 1] else own] = backoffs
+    return NgramModel(order, words, word, log_prob, backoff, first_child, suffix, top)
+
+
+def _look_up(table: NDArray[Any], index: NDArray[Any], out: NDArray[Any]) -> None:
+    """``out[:] = table[index]``, in blocks: numpy widens indices to eight bytes."""
+    for start in range(0, len(index), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        np.take(table, index[block], out=out[block], mode="clip")
 
 
 def _quantise(values: NDArray[np.float32], step: float) -> tuple[NDArray[np.uint8], list[float]]:
@@ -137,11 +150,11 @@ def _put_integers(sections: _Sections, name: str, values: NDArray[np.int64]) -> 
         sections[f"{name}.{plane}"] = _deflate((values >> (8 * plane)).astype(np.uint8))
 
 
-def _integers(sections: _Sections, name: str, out: NDArray[np.uint32]) -> None:
-    out[:] = sections[f"{name}.0"]
+def _integers(planes: _Planes, name: str, out: NDArray[np.uint32]) -> None:
+    out[:] = planes.pop(f"{name}.0").result()
     plane = 1
-    while (key := f"{name}.{plane}") in sections:
-        out += np.left_shift(sections[key], 8 * plane, dtype=np.uint32)
+    while (key := f"{name}.{plane}") in planes:
+        out += np.left_shift(planes.pop(key).result(), 8 * plane, dtype=np.uint32)
         plane += 1
 
 

@@ -107,13 +107,12 @@ def assemble(
         word.append(level.word[selected])
         prob.append(estimates[order].prob[selected])
         backoff.append(estimates[order].backoff[selected])
-    children.append(np.zeros(sizes[-1], np.int64))
     return NgramModel(
         order=len(levels),
         words=words,
         word=np.concatenate(word),
         log_prob=_log10(np.concatenate(prob)),
-        backoff=_log10(np.concatenate(backoff)),
+        backoff=_log10(np.concatenate(backoff[:-1])),
         first_child=np.cumsum(np.concatenate([[1], *children])).astype(np.uint32),
         suffix=np.concatenate(suffix),
         top=int(offsets[-2]),

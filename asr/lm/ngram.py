@@ -30,16 +30,17 @@ class NgramModel:
     """A language model that maps a state and a word to a probability and the next state.
 
     A state is the number of the longest n-gram, shorter than ``order``, that ends what has been
-    said. All logarithms are to the base 10, as in ARPA files. The arrays are of one length N, the
-    number of n-grams with the root; they may be views of a file and are not to be written to.
+    said. All logarithms are to the base 10, as in ARPA files. N is the number of n-grams with the
+    root; only the first ``top`` of them can have children, and back off. The arrays may be views of
+    a file and are not to be written to.
     """
 
     order: int
     words: Sequence[str]  # by word id; ids 0 to 2 are <unk>, <s> and </s>
     word: NDArray[np.uint32]  # [N] the last word of each n-gram
     log_prob: NDArray[np.float32]  # [N] of the last word after the others
-    backoff: NDArray[np.float32]  # [N] added where a word is no child; 0 where there is none
-    first_child: NDArray[np.uint32]  # [N + 1] i's children are first_child[i] to first_child[i + 1]
+    backoff: NDArray[np.float32]  # [top] added where a word is no child; 0 where there is none
+    first_child: NDArray[np.uint32]  # [top + 1] i's children are from first_child[i] to the next's
     suffix: NDArray[np.uint32]  # [N] the longest n-gram that ends it: as a rule it without its
     # first word, in a pruned model perhaps a shorter one; 0 for unigrams
     top: int  # the first n-gram of the highest order
@@ -166,10 +167,10 @@ def _find_fault(model: NgramModel) -> str | None:
         return "its order is below 1"
     if tuple(model.words[: len(SPECIAL_WORDS)]) != SPECIAL_WORDS:
         return f"its words don't begin with {', '.join(SPECIAL_WORDS)}"
-    if any(len(a) != size for a in (model.log_prob, model.backoff, model.suffix)):
+    if len(model.log_prob) != size or len(model.suffix) != size or len(model.backoff) != model.top:
         return "its arrays differ in length"
     children = model.first_child.astype(np.int64)
-    if len(children) != size + 1 or children[-1] != size or (np.diff(children) < 0).any():
+    if len(children) != model.top + 1 or children[-1] != size or (np.diff(children) < 0).any():
         return "the n-grams' children overlap"
     levels = model.levels
     if levels[1] != 1 or levels[2] != 1 + len(model.words) or levels[-1] != size:
@@ -180,7 +181,7 @@ def _find_fault(model: NgramModel) -> str | None:
         return "its unigrams are not in the words' order"
     if (model.word >= len(model.words)).any():
         return "an n-gram has a word that there is not"
-    parent = np.repeat(np.arange(size), np.diff(children))
+    parent = np.repeat(np.arange(model.top), np.diff(children))
     siblings = parent[1:] == parent[:-1]
     if (model.word[1:][1:][siblings] <= model.word[1:][:-1][siblings]).any():
         return "an n-gram stands twice or out of order"

@@ -80,7 +80,6 @@ def build(words: Sequence[str], levels: Sequence[Ngrams]) -> NgramModel:
         last_words.append(word)
         suffixes.append(suffix)
         keys_below = keys
-    counts_of_children.append(np.zeros(len(log_probs[-1]), np.int64))
     offsets = np.cumsum([0, *map(len, log_probs)])
     for length in range(2, order + 1):
         suffixes[length] += offsets[length - 1]
@@ -89,7 +88,7 @@ def build(words: Sequence[str], levels: Sequence[Ngrams]) -> NgramModel:
         words=words,
         word=np.concatenate(last_words),
         log_prob=np.concatenate(log_probs),
-        backoff=np.concatenate(backoffs),
+        backoff=np.concatenate(backoffs[:-1]),
         first_child=np.cumsum(np.concatenate([[1], *counts_of_children])).astype(np.uint32),
         suffix=np.concatenate(suffixes).astype(np.uint32),
         top=int(offsets[order]),
