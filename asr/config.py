@@ -31,6 +31,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0)]
 UnitKind = Literal["characters", "bpe", "phones"]
 HeadName = Literal["main", "intermediate"]
+OptimizerName = Literal["adamw", "muon"]
 
 
 class Section(BaseModel):
@@ -130,6 +131,7 @@ class TrainConfig(Section):
     """How the weights are found."""
 
     epochs: Positive = 40
+    optimizer: OptimizerName = "adamw"  # asr.optimise says what they do
     batch_seconds: Seconds = 160.0  # audio in a batch, padding and second views included
     peak_rate: Annotated[float, Field(gt=0)] = 2e-3
     warm_up: Fraction = 0.1  # the part of training in which the rate rises; then half a cosine

@@ -3,14 +3,43 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from asr.config import OptimizerName
 
 
-def make_optimizer(model: nn.Module, rate: float, weight_decay: float) -> torch.optim.Optimizer:
+def make_optimizers(
+    name: OptimizerName, model: nn.Module, rate: float, weight_decay: float
+) -> tuple[torch.optim.Optimizer, ...]:
+    """The optimizers that share the weights of an acoustic model.
+
+    Muon (Jordan et al. 2024, scaled as in Liu et al., arXiv 2502.16982, so that AdamW's rates serve
+    it too) gives a step the same length in every direction of a matrix. It takes the matrices that
+    lie between hidden layers; AdamW has the rest, or with the name ``adamw`` everything.
+    """
+    if name == "adamw":
+        return (adamw(model.parameters(), rate, weight_decay),)
+    hidden = {
+        parameter
+        for key, parameter in model.named_parameters()
+        if parameter.ndim == 2 and "head." not in key
+    }
+    muon = torch.optim.Muon(
+        [parameter for parameter in model.parameters() if parameter in hidden],
+        lr=rate,
+        weight_decay=weight_decay,
+        adjust_lr_fn="match_rms_adamw",
+    )
+    others = [parameter for parameter in model.parameters() if parameter not in hidden]
+    return muon, adamw(others, rate, weight_decay)
+
+
+def adamw(parameters: Iterable[Tensor], rate: float, weight_decay: float) -> torch.optim.Optimizer:
     """AdamW (Loshchilov and Hutter 2019); biases and normalisation are not decayed."""
-    parameters = list(model.parameters())
+    parameters = list(parameters)
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},

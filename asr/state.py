@@ -58,7 +58,7 @@ class TrainingState:
     precision: str
     model: nn.Module
     averaged: AveragedModel
-    optimizer: torch.optim.Optimizer
+    optimizers: tuple[torch.optim.Optimizer, ...]
     scaler: GradScaler
     progress: Progress
 
@@ -68,7 +68,7 @@ class TrainingState:
             "precision": self.precision,
             "model": self.model.state_dict(),
             "averaged": self.averaged.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "scaler": self.scaler.state_dict(),
             "progress": asdict(self.progress),
             "random": torch.get_rng_state(),
@@ -81,7 +81,8 @@ class TrainingState:
         """Takes over what :func:`read_state` read."""
         self.model.load_state_dict(record["model"])
         self.averaged.load_state_dict(record["averaged"])
-        self.optimizer.load_state_dict(record["optimizer"])
+        for optimizer, contents in zip(self.optimizers, record["optimizers"], strict=True):
+            optimizer.load_state_dict(contents)
         self.scaler.load_state_dict(record["scaler"])
         for item in fields(Progress):
             setattr(self.progress, item.name, record["progress"][item.name])

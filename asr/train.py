@@ -40,7 +40,7 @@ from asr.interrupt import Interrupted, stop_signal
 from asr.loss import training_loss
 from asr.manifest import Utterance
 from asr.model import AcousticModel
-from asr.optimise import make_optimizer, one_cycle, set_rate
+from asr.optimise import make_optimizers, one_cycle, set_rate
 from asr.progress import bar, console
 from asr.recognise import Recogniser
 from asr.score import Score, score
@@ -94,7 +94,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         precision,
         model,
         averaged,
-        make_optimizer(model, config.peak_rate, config.weight_decay),
+        make_optimizers(config.optimizer, model, config.peak_rate, config.weight_decay),
         GradScaler(device.type, enabled=precision == "float16"),
         Progress(),
     )
@@ -202,17 +202,21 @@ def _step(state: TrainingState, batch: Batch, rate: float, device: torch.device)
     A loss or gradient that is not finite leaves the weights as they are and is counted.
     """
     config, progress = state.recipe.train, state.progress
-    set_rate(state.optimizer, rate)
+    for optimizer in state.optimizers:
+        set_rate(optimizer, rate)
     with autocast(state.precision, device):
         emissions = state.model(batch.features, batch.lengths)
     loss, main = training_loss(emissions, batch, config)
-    state.optimizer.zero_grad(set_to_none=True)
+    for optimizer in state.optimizers:
+        optimizer.zero_grad(set_to_none=True)
     state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-    state.scaler.unscale_(state.optimizer)
+    for optimizer in state.optimizers:
+        state.scaler.unscale_(optimizer)
     norm = nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm)
     finite = bool(torch.isfinite(loss) & torch.isfinite(norm))
     if finite:
-        state.scaler.step(state.optimizer)
+        for optimizer in state.optimizers:
+            state.scaler.step(optimizer)
         state.averaged.update_parameters(state.model)
         units = int(batch.targets.lengths.sum())
         progress.loss += float(main.detach()) * units

@@ -105,6 +105,17 @@ def test_killed_at_any_point_and_resumed_ends_with_the_same_weights(
     assert_same_run(undisturbed, run)
 
 
+def test_every_optimizer_resumes_exactly(recipe_path, tmp_path):
+    finish(start(recipe_path, tmp_path / "whole", "train.optimizer=muon"))
+    process = start(recipe_path, tmp_path / "killed", "train.optimizer=muon")
+    wait_for_steps(process, tmp_path / "killed" / "state.pt", 5)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    finish(start(recipe_path, tmp_path / "killed", "train.optimizer=muon", "--resume"))
+    assert_same_run(tmp_path / "whole", tmp_path / "killed")
+
+
 def test_ctrl_c_stops_at_a_checkpoint(recipe_path, tmp_path, undisturbed):
     run = tmp_path / "run"
     process = start(recipe_path, run, "train.checkpoint_every=1000")

@@ -23,7 +23,7 @@ from asr.files import atomic, remove
 from asr.interrupt import Interrupted, stop_signal
 from asr.lm.recurrent import BORDER, RecurrentModel, sentence_losses
 from asr.lm.text import STDIN, read_blocks
-from asr.optimise import make_optimizer, one_cycle, set_rate
+from asr.optimise import adamw, one_cycle, set_rate
 from asr.progress import bar
 from asr.state import read_record
 from asr.tokenizer import BpeTokenizer
@@ -90,7 +90,7 @@ def train_recurrent(
     if precision == "float16":  # which needs its gradients scaled, for little here
         precision = "float32"
     model = RecurrentModel(config, tokenizer).to(device)
-    optimizer = make_optimizer(model, config.peak_rate, config.weight_decay)
+    optimizer = adamw(model.parameters(), config.peak_rate, config.weight_decay)
     step = 0
     if record:
         step = record["step"]
