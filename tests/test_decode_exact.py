@@ -46,7 +46,7 @@ ngram 2=5
 ngram 3=3
 
 \\1-grams:
--1.3\t<unk>
+-0.8\t<unk>
 -99\t<s>\t-0.31
 -0.9\t</s>
 -0.5\tA\t-0.22
@@ -120,8 +120,10 @@ def segmentations(units, spellings):
 def by_text(log_probs, tokenizer, entries, options, lm=None, hotwords=None):
     """The score of each text, the sum over alignments, segmentations and spellings."""
     spellings = defaultdict(list)
+    rarer = lm and min(0.0, lm.log_prob[4 : 1 + len(lm.words)].min() - lm.log_prob[1])
     for word, units, weight in entries or ():
-        spellings[tuple(units)].append((word, weight))
+        lacking = options.lm_weight * LOG10 * rarer if lm and word not in lm.words else 0.0
+        spellings[tuple(units)].append((word, weight + lacking))
     spelling = options.open_vocabulary or entries is None
     scores = defaultdict(lambda: -math.inf)
     for units, probability in sums_over_alignments(log_probs).items():

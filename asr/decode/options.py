@@ -17,8 +17,9 @@ class BeamOptions:
         acoustic + lm_weight * ln P(words) + word_bonus * words + hot words' boosts
 
     and ``unknown_penalty`` for each word that is not in the lexicon. P is the language model's,
-    which sees such words as <unk>, and includes the end of the sentence. Without a language model
-    there is no word bonus either.
+    which sees such words as <unk>, and includes the end of the sentence. <unk> stands for any of
+    them: so one that the lexicon has, or a hot word, is held no likelier than the rarest word that
+    the language model knows. Without a language model there is no word bonus either.
 
     Raises:
         AsrError: a value is out of its range.

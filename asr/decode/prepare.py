@@ -21,7 +21,8 @@ from asr.tokenizer import Tokenizer, UnrepresentableText
 if TYPE_CHECKING:
     from asr.lm import NgramModel
 
-EOS = 2  # the id of </s> in every language model
+UNK, EOS = 0, 2  # the ids of <unk> and </s> in every language model
+_NEVER = -50.0  # log10; what is below is said of words that are never predicted
 _LIMIT = 200.0  # of look-aheads, so that their exponentials stay numbers
 
 
@@ -64,6 +65,9 @@ def tabulate(
     lm_word = ids.astype(np.int32)
 
     tree = _without_twins(tree, lm_word, hot)
+    if lm and not spelled:
+        lacking = np.where(lm_word[tree.word] == UNK, lm_weight * _rarer(lm), 0.0)
+        tree = replace(tree, log_weight=tree.log_weight + lacking.astype(np.float32))
     unigram = model.log_prob[1 + lm_word].astype(np.float64)
     by_word = lm_weight * unigram + bonus + hot.first_gain()[: len(lm_word)]
     unknown = lm_weight * float(model.log_prob[1]) + bonus + penalty
@@ -129,12 +133,20 @@ def _model(lm: NgramModel | None) -> Model:
     )
 
 
+def _rarer(lm: NgramModel) -> float:
+    """log10 of how much rarer the rarest word is than <unk>, which stands for any other; or 0."""
+    unigrams = lm.log_prob[1 : 1 + len(lm.words)]
+    words = unigrams[EOS + 1 :]
+    known = words[words > _NEVER]
+    return min(0.0, float(known.min() - unigrams[UNK])) if len(known) else 0.0
+
+
 def _without_twins(tree: LexiconTree, lm_word: NDArray[np.int32], hot: HotWords) -> LexiconTree:
     """The tree with only the likeliest of homophones that nothing can tell apart."""
     favoured = np.zeros(len(lm_word), bool)
     favoured[hot.word[1:]] = True
     node = np.repeat(np.arange(len(tree.unit)), np.diff(tree.first_word))
-    plain = (lm_word[tree.word] == 0) & ~favoured[tree.word]
+    plain = (lm_word[tree.word] == UNK) & ~favoured[tree.word]
     first = np.zeros(len(node), bool)
     _, index = np.unique(node[plain], return_index=True)
     first[np.flatnonzero(plain)[index]] = True
