@@ -1,8 +1,9 @@
 """Log-mel features: what the acoustic model sees of a signal.
 
-Normalisation policy: from every mel bin its mean over the utterance is taken off, and all bins are
-divided by one constant. The mean carries level and microphone, not words. It is computed from the
-utterance's own frames alone, before any batch exists, so padding and neighbours can't reach it.
+Normalisation policy: an utterance is brought to one level; from every mel bin its mean over the
+utterance is taken off, and all bins are divided by one constant. Level and mean carry voice and
+microphone, not words. Both are computed from the utterance alone, before any batch exists, so
+padding and neighbours can't reach them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ HOP = 160  # samples, 10 ms
 FRAMES_PER_SECOND = SAMPLE_RATE / HOP
 
 _FLOOR = 1e-6  # added to the power: keeps the logarithm of digital silence finite
+_LEVEL = 0.06  # root mean square of an utterance: read speech as most people record it
+_MOST_GAIN = 30.0  # what is softer than a thirtieth of that may be no speech
 _SPEECH_TOP = 4800.0  # Hz; no formant that matters lies above
 _SCALE = 3.0  # the spread of log-mel values of read speech, so that features come out near 1
 
@@ -50,9 +53,15 @@ def normalise(features: Tensor) -> Tensor:
     return (features - features.mean(dim=0)) / _SCALE
 
 
+def at_one_level(samples: Tensor) -> Tensor:
+    """The utterance, shape (samples,), as loud as any other: the floor is then as far below it."""
+    level = samples.square().mean().sqrt()
+    return samples * (_LEVEL / level).clamp(max=_MOST_GAIN) if level > 0 else samples
+
+
 def extract(samples: Tensor, bins: int = 80, warp: float = 1.0) -> Tensor:
     """Normalised log-mel features of one utterance, shape (frames, bins)."""
-    return normalise(log_mel(samples, bins, warp))
+    return normalise(log_mel(at_one_level(samples), bins, warp))
 
 
 @functools.cache
