@@ -55,8 +55,9 @@ def normalise(features: Tensor) -> Tensor:
 
 def at_one_level(samples: Tensor) -> Tensor:
     """The utterance, shape (samples,), as loud as any other: the floor is then as far below it."""
-    level = samples.square().mean().sqrt()
-    return samples * (_LEVEL / level).clamp(max=_MOST_GAIN) if level > 0 else samples
+    # Summed in float64: however the sum is parted among threads, the gain is the same float32.
+    level = math.sqrt(samples.double().square().sum().item() / max(1, len(samples)))
+    return samples * min(_LEVEL / level, _MOST_GAIN) if level else samples
 
 
 def extract(samples: Tensor, bins: int = 80, warp: float = 1.0) -> Tensor:

@@ -120,7 +120,7 @@ def segmentations(units, spellings):
 def by_text(log_probs, tokenizer, entries, options, lm=None, hotwords=None):
     """The score of each text, the sum over alignments, segmentations and spellings."""
     spellings = defaultdict(list)
-    rarer = lm and min(0.0, lm.log_prob[4 : 1 + len(lm.words)].min() - lm.log_prob[1])
+    rarer = lm and min(0.0, float(lm.log_prob[4 : 1 + len(lm.words)].min() - lm.log_prob[1]))
     for word, units, weight in entries or ():
         lacking = options.lm_weight * LOG10 * rarer if lm and word not in lm.words else 0.0
         spellings[tuple(units)].append((word, weight + lacking))
