@@ -81,7 +81,9 @@ class TrainingState:
         """Takes over what :func:`read_state` read."""
         self.model.load_state_dict(record["model"])
         self.averaged.load_state_dict(record["averaged"])
-        for optimizer, contents in zip(self.optimizers, record["optimizers"], strict=True):
+        # Before there was a choice of optimizers a state had one.
+        saved = record["optimizers"] if "optimizers" in record else [record["optimizer"]]
+        for optimizer, contents in zip(self.optimizers, saved, strict=True):
             optimizer.load_state_dict(contents)
         self.scaler.load_state_dict(record["scaler"])
         for item in fields(Progress):

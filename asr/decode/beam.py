@@ -18,11 +18,12 @@ from asr.decode.calibration import UNCALIBRATED, Calibration
 from asr.decode.hotwords import HotWords, read_phrases
 from asr.decode.hypothesis import Hypothesis, Word
 from asr.decode.options import BeamOptions
-from asr.decode.prepare import EOS, check, tabulate, with_words
+from asr.decode.prepare import check, tabulate, with_words
 from asr.decode.readings import path, shares, word_spans
 from asr.decode.tables import Ints, Readings, Records, Search, Settings, Spans
 from asr.decode.tree import LexiconTree
 from asr.errors import AsrError
+from asr.lm.ngram import EOS
 from asr.tokenizer import PhoneTokenizer, Tokenizer
 
 if TYPE_CHECKING:

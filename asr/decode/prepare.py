@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,9 @@ from asr.decode.options import BeamOptions
 from asr.decode.tables import ROOT, Hot, Lexicon, Model, Settings
 from asr.decode.tree import LexiconTree
 from asr.errors import AsrError
+from asr.lm.ngram import EOS, NEVER, UNK, NgramModel
 from asr.tokenizer import Tokenizer, UnrepresentableText
 
-if TYPE_CHECKING:
-    from asr.lm import NgramModel
-
-UNK, EOS = 0, 2  # the ids of <unk> and </s> in every language model
-_NEVER = -50.0  # log10; what is below is said of words that are never predicted
 _LIMIT = 200.0  # of look-aheads, so that their exponentials stay numbers
 
 
@@ -136,9 +132,8 @@ def _model(lm: NgramModel | None) -> Model:
 def _rarer(lm: NgramModel) -> float:
     """log10 of how much rarer the rarest word is than <unk>, which stands for any other; or 0."""
     unigrams = lm.log_prob[1 : 1 + len(lm.words)]
-    words = unigrams[EOS + 1 :]
-    known = words[words > _NEVER]
-    return min(0.0, float(known.min() - unigrams[UNK])) if len(known) else 0.0
+    rarest = unigrams.min(where=unigrams > NEVER, initial=unigrams[UNK])
+    return float(rarest - unigrams[UNK])
 
 
 def _without_twins(tree: LexiconTree, lm_word: NDArray[np.int32], hot: HotWords) -> LexiconTree:
