@@ -46,13 +46,14 @@ def mask(features: Tensor, config: AugmentConfig) -> Tensor:
         features: normalised features of one utterance, shape (frames, bins); masked parts become
             0, the utterance's mean. The number of time masks grows with the utterance.
     """
-    image = features.T[None]  # (1, bins, frames)
+    # A mask copies what it is given, so it is given one bin or one frame of the image.
+    frames, bins = torch.ones(1, 1, len(features)), torch.ones(1, features.shape[1], 1)
     for _ in range(config.frequency_masks):
-        image = mask_along_axis(image, config.frequency_width, 0.0, axis=1)
+        bins = mask_along_axis(bins, config.frequency_width, 0.0, axis=1)
     seconds = len(features) / FRAMES_PER_SECOND
     for _ in range(math.ceil(seconds * config.time_masks_per_second)):
-        image = mask_along_axis(image, config.time_width, 0.0, axis=2)
-    return image[0].T
+        frames = mask_along_axis(frames, config.time_width, 0.0, axis=2)
+    return features * (bins * frames)[0].T
 
 
 @functools.cache

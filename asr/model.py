@@ -54,6 +54,8 @@ class FrontEnd(nn.Module):
         for _ in config.channels:
             bins = halved(bins)
         self.projection = nn.Linear(bins * channels[-1], width)
+        # All channels of a pixel side by side: training takes two thirds of the time here.
+        self.convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """(batch, frames, bins) to (batch, fewer frames, width), and the lengths likewise."""

@@ -85,6 +85,11 @@ class TrainingState:
         saved = record["optimizers"] if "optimizers" in record else [record["optimizer"]]
         for optimizer, contents in zip(self.optimizers, saved, strict=True):
             optimizer.load_state_dict(contents)
+            # A fused step walks through memory: moments must lie there as their weights do.
+            for weight, moments in optimizer.state.items():
+                for name, moment in moments.items():
+                    if moment.shape == weight.shape:
+                        moments[name] = torch.empty_like(weight).copy_(moment)
         self.scaler.load_state_dict(record["scaler"])
         for item in fields(Progress):
             setattr(self.progress, item.name, record["progress"][item.name])
