@@ -26,6 +26,8 @@ def with_words(tree: LexiconTree, phrases: Iterable[str], tokenizer: Tokenizer) 
     """The tree with those words of ``phrases`` that it lacks."""
     words = dict.fromkeys(word for phrase in phrases for word in phrase.split())
     lacking = [word for word in words if word not in tree.number]
+    if not lacking:
+        return tree
     try:
         return tree.with_entries([(word, tokenizer.encode(word), 0.0) for word in lacking])
     except UnrepresentableText as error:

@@ -13,7 +13,8 @@
 from __future__ import annotations
 
 import zlib
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,6 @@ _IMPOSSIBLE = -20.0  # what is below is stored as NEVER
 
 _Head = dict[str, Any]
 _Sections = dict[str, NDArray[Any]]  # all of bytes
-_Planes = dict[str, Future[NDArray[np.uint8]]]  # sections on their way out of zlib
 
 
 def pack(model: NgramModel, step: float = STEP) -> tuple[_Head, _Sections]:
@@ -70,7 +70,7 @@ def pack(model: NgramModel, step: float = STEP) -> tuple[_Head, _Sections]:
 
 def unpack(head: _Head, sections: _Sections) -> NgramModel:
     """The model that :func:`pack` was given, its logarithms rounded."""
-    order, counts = head["order"], head["counts"]
+    order, counts, scales = head["order"], head["counts"], head["scales"]
     levels = [0, 1, *(1 + np.cumsum(counts)).tolist()]
     total, top = levels[-1], levels[-2]
     word = np.empty(total, np.uint32)
@@ -84,16 +84,27 @@ def unpack(head: _Head, sections: _Sections) -> NgramModel:
     first_child[:2] = levels[1:3]
     parents = np.zeros(0, np.int64)  # in the order below, those that have children
     sizes = np.zeros(0, np.uint32)  # how many each of them has
+    of_order = {k: slice(levels[k], levels[k + 1]) for k in range(1, order + 1)}
+    all_sizes = {k: np.empty(counts[k - 1], np.uint32) for k in range(1, order)}
     with ThreadPoolExecutor() as pool:  # zlib works outside of Python's lock
-        planes = {name: pool.submit(_inflate, section) for name, section in sections.items()}
-        words = planes.pop("words").result().tobytes().decode().split("\n")
-        for k, scales in enumerate(head["scales"], 1):
-            own = slice(levels[k], levels[k + 1])
+        ranks = {
+            k: pool.submit(_integers, sections, f"rank{k}", suffix[of_order[k]])
+            for k in range(2, order + 1)
+        }
+        families = {
+            k: pool.submit(_integers, sections, f"size{k}", all_sizes[k]) for k in all_sizes
+        }
+        logarithms = [
+            pool.submit(_logarithms, sections[f"log_prob{k}"], scales[k - 1], log_prob[own])
+            for k, own in of_order.items()
+        ]
+        words = zlib.decompress(sections["words"].data).decode().split("\n")
+        for k, own in of_order.items():
             if k > 1:
                 # Sums over all of an order, from which each family's beginning is taken off again.
                 # Arithmetic is modulo 2^32: only differences matter.
+                ranks[k].result()
                 sums = suffix[own]
-                _integers(planes, f"rank{k}", sums)
                 sums += 1
                 np.cumsum(sums, out=sums)
                 begin = first_child[parents]
@@ -101,21 +112,21 @@ def unpack(head: _Head, sections: _Sections) -> NgramModel:
                 before[begin == own.start] = 0
                 sums += np.repeat(first_child[suffix[parents]] - before - np.uint32(1), sizes)
                 _look_up(word, sums, word[own])
-            _look_up(_codebook(scales[:2]), planes.pop(f"log_prob{k}").result(), log_prob[own])
             if k == order:
                 break
-            sizes = np.empty(counts[k - 1], np.uint32)
-            _integers(planes, f"size{k}", sizes)
+            families[k].result()
+            sizes = all_sizes.pop(k)
             ends = first_child[own.start + 1 : own.stop + 1]
             np.cumsum(sizes, out=ends)
             ends += own.stop
             parents = np.flatnonzero(sizes)
             sizes = sizes[parents]
             parents += own.start
-            codes = planes.pop(f"backoff{k}").result()
-            backoffs = np.empty(len(codes), np.float32)
-            _look_up(_codebook(scales[2:]), codes, backoffs)
-            backoff[parents if len(backoffs) < counts[k - 1] else own] = backoffs
+            codes = np.frombuffer(zlib.decompress(sections[f"backoff{k}"].data), np.uint8)
+            backoffs = _codebook(scales[k - 1][2:])[codes]
+            backoff[parents if len(codes) < counts[k - 1] else own] = backoffs
+        for future in logarithms:
+            future.result()
     return NgramModel(order, words, word, log_prob, backoff, first_child, suffix, top)
 
 
@@ -150,17 +161,35 @@ def _put_integers(sections: _Sections, name: str, values: NDArray[np.int64]) -> 
         sections[f"{name}.{plane}"] = _deflate((values >> (8 * plane)).astype(np.uint8))
 
 
-def _integers(planes: _Planes, name: str, out: NDArray[np.uint32]) -> None:
-    out[:] = planes.pop(f"{name}.0").result()
-    plane = 1
-    while (key := f"{name}.{plane}") in planes:
-        out += np.left_shift(planes.pop(key).result(), 8 * plane, dtype=np.uint32)
+def _integers(sections: _Sections, name: str, out: NDArray[np.uint32]) -> None:
+    out[:] = 0
+    plane = 0
+    while (key := f"{name}.{plane}") in sections:
+        for place, block in _blocks(sections[key]):
+            out[place] += np.left_shift(block, 8 * plane, dtype=np.uint32)
         plane += 1
+
+
+def _logarithms(section: NDArray[np.uint8], scale: list[float], out: NDArray[np.float32]) -> None:
+    table = _codebook(scale[:2])
+    for place, block in _blocks(section):
+        out[place] = table[block]
+
+
+def _blocks(section: NDArray[np.uint8]) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
+    """What a section holds, block by block, and where: whole it would take memory of its own."""
+    inflater = zlib.decompressobj()
+    end = 0
+    for start in range(0, len(section), _BLOCK):
+        coded = section[start : start + _BLOCK].tobytes()
+        while coded:
+            block = np.frombuffer(inflater.decompress(coded, _BLOCK), np.uint8)
+            yield slice(end, end + len(block)), block
+            end += len(block)
+            coded = inflater.unconsumed_tail
+    block = np.frombuffer(inflater.flush(), np.uint8)
+    yield slice(end, end + len(block)), block
 
 
 def _deflate(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.frombuffer(zlib.compress(data.data, 9), np.uint8)
-
-
-def _inflate(section: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.frombuffer(zlib.decompress(section.data), np.uint8)
