@@ -1,7 +1,8 @@
 """Decoded audio in one memory-mapped file.
 
 Decoding compressed audio anew in every epoch would cost a quarter of a core; here it is done once.
-Samples are kept as 16-bit integers, 32 kB a second of speech.
+Samples are kept as 16-bit integers, 32 kB a second of speech; what lies beyond full scale, such as
+floats of the size of integers, is made quieter, never cut off.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from numpy.typing import NDArray
 
 from asr.audio import Samples, load_audio
 from asr.errors import AsrError
-from asr.files import atomic, write_text
+from asr.files import atomic, remove, write_text
 from asr.manifest import Utterance
 from asr.progress import track
 
 _FULL_SCALE = 32767.0
+_VERSION = 2  # of how samples are kept: caches of another one are not read
+_NAME = 50  # characters at most; the rest of a file's name tells caches apart
 
 
 class AudioCache:
@@ -58,7 +61,8 @@ def open_cache(
 ) -> tuple[AudioCache, list[Utterance], list[str]]:
     """Opens the cache of ``utterances``, decoding them if that has not been done.
 
-    It is made anew when an audio file's path, size or time has changed.
+    It is made anew when an audio file's path, size or time has changed, or when one that could not
+    be read now can.
 
     Returns:
         The cache, the utterances it holds in its order, and one sentence for each that could
@@ -67,9 +71,9 @@ def open_cache(
     Raises:
         AsrError: no utterance could be read.
     """
-    path = Path(folder) / f"{name}-{_fingerprint(utterances)}.pcm"
+    path = Path(folder) / f"{name[:_NAME]}-{_fingerprint(utterances)}.pcm"
     index_path = path.with_suffix(".json")
-    if not (path.exists() and index_path.exists()):
+    if not (path.exists() and index_path.exists()) or _mended(index_path, utterances):
         _build(path, index_path, utterances)
     index = json.loads(index_path.read_text(encoding="utf-8"))
     held = [(u, span) for u, span in zip(utterances, index["spans"], strict=True) if span]
@@ -79,7 +83,15 @@ def open_cache(
     return cache, [utterance for utterance, _ in held], index["problems"]
 
 
+def _mended(index_path: Path, utterances: Sequence[Utterance]) -> bool:
+    """Whether a file that was left out can be read: by other rights, or another libsndfile."""
+    spans = json.loads(index_path.read_text(encoding="utf-8"))["spans"]
+    left_out = [u for u, span in zip(utterances, spans, strict=True) if not span]
+    return any(not isinstance(samples, AsrError) for samples in _decode_all(left_out))
+
+
 def _build(path: Path, index_path: Path, utterances: Sequence[Utterance]) -> None:
+    remove(index_path)  # or, killed between the two files, it would be read with new samples
     spans: list[tuple[int, int] | None] = []
     problems: list[str] = []
     end = 0
@@ -90,7 +102,8 @@ def _build(path: Path, index_path: Path, utterances: Sequence[Utterance]) -> Non
                 problems.append(str(samples))
                 spans.append(None)
                 continue
-            file.write((samples.clip(-1.0, 1.0) * _FULL_SCALE).round().astype(np.int16).tobytes())
+            scale = _FULL_SCALE / max(1.0, float(np.abs(samples).max()))
+            file.write((samples * scale).round().astype(np.int16).tobytes())
             spans.append((end, end + len(samples)))
             end += len(samples)
     write_text(index_path, json.dumps({"spans": spans, "problems": problems}))
@@ -110,7 +123,7 @@ def _decode_all(utterances: Iterable[Utterance]) -> Iterator[Samples | AsrError]
 
 
 def _fingerprint(utterances: Iterable[Utterance]) -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(f"{_VERSION}\n".encode())
     for utterance in utterances:
         try:
             status = Path(utterance.audio_filepath).stat()

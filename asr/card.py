@@ -27,12 +27,17 @@ def error_rates(units: UnitsConfig, entry: dict[str, float]) -> str:
 
 
 def training_card(
-    recipe: Recipe, hours: float, parameters: int, history: Sequence[dict[str, float]]
+    recipe: Recipe,
+    hours: float,
+    scored: int,
+    parameters: int,
+    history: Sequence[dict[str, float]],
 ) -> str:
     """The card of a model that has just been trained, as Markdown.
 
     Args:
         hours: of training audio.
+        scored: how many utterances of the dev set were.
         history: one entry an epoch, the last one being the epoch of these weights.
     """
     last = history[-1]
@@ -44,7 +49,7 @@ def training_card(
 - Training data: {", ".join(recipe.data.train)} ({hours:.2f} hours)
 - Parameters: {parameters / 1e6:.2f} million, stored in float16
 - Weights: averaged, after epoch {last["epoch"]:.0f} of {recipe.train.epochs}
-- Greedy, no language model, on {recipe.data.dev_utterances} utterances of \
+- Greedy, no language model, on {scored} utterances of \
 {", ".join(recipe.data.dev)}: {error_rates(recipe.units, last)} %
 
 ## Recipe

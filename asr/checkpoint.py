@@ -71,6 +71,8 @@ def save_model(folder: str | Path, checkpoint: Checkpoint, card: str) -> None:
     checkpoint.tokenizer.save(folder / TOKENIZER)
     if checkpoint.intermediate_tokenizer is not checkpoint.tokenizer:
         checkpoint.intermediate_tokenizer.save(folder / INTERMEDIATE_TOKENIZER)
+    else:
+        remove(folder / INTERMEDIATE_TOKENIZER)  # of an earlier model
     write_text(folder / CARD, card)
     halves = {name: _half(tensor) for name, tensor in model.state_dict().items()}
     with atomic(folder / WEIGHTS) as temporary:

@@ -6,6 +6,8 @@ any epoch can be made again: by a loader process, or after a run was broken off.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -85,6 +87,7 @@ class TrainingSet(Dataset[Batch]):
     intermediate: Sequence[Sequence[int]]  # targets of the intermediate head
     augment: AugmentConfig
     mel_bins: int
+    digest: str  # of what is trained on: utterances, their transcripts and lengths, in order
     views: int = 1  # of every utterance in its batch, each masked in its own way
 
     def __getitem__(self, draws: Sequence[Draw]) -> Batch:
@@ -153,6 +156,7 @@ def load_training_set(
     fastest = max(augment.speeds)
     kept: list[int] = []
     targets: list[list[list[int]]] = []  # of both heads
+    digest = hashlib.sha256()
     for index, utterance in enumerate(utterances):
         try:
             both = [tokenizer.encode(utterance.text) for tokenizer in tokenizers]
@@ -174,10 +178,16 @@ def load_training_set(
         else:
             kept.append(index)
             targets.append(both)
+            # Not where the audio lies: a folder may be moved.
+            heard = [utterance.utterance_id, utterance.text, cache.samples(index)]
+            digest.update(f"{json.dumps(heard)}\n".encode())
     if not kept:
         raise AsrError(f"no utterance of {name} can be trained on; first problem: {problems[0]}")
     main, intermediate = zip(*targets, strict=True)
-    return TrainingSet(cache.select(kept), main, intermediate, augment, mel_bins), problems
+    training = TrainingSet(
+        cache.select(kept), main, intermediate, augment, mel_bins, digest.hexdigest()
+    )
+    return training, problems
 
 
 def feature_frames(samples: int) -> int:

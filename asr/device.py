@@ -32,6 +32,10 @@ def choose_device(name: str = "auto") -> torch.device:
         raise AsrError(f"the device {name} was asked for, but no CUDA device can be used here")
     if device.type not in ("cpu", "cuda"):
         raise AsrError(f"the device {name} is not supported; choose cpu or cuda")
+    if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
+        raise AsrError(
+            f"the device {name} was asked for, but the last CUDA device here is cuda:{count - 1}"
+        )
     return device
 
 

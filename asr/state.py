@@ -2,7 +2,8 @@
 
 It is a single file beside the model's folder, replaced whole, so a run killed at any moment finds
 the last one intact. What follows from the recipe (learning rate, batches, augmentation) is not in
-it; what chance and arithmetic have made (weights, moments, random states, position) is.
+it; what chance and arithmetic have made (weights, moments, random states, position) is, and so are
+the units, and a digest of the training data by which changed ones are known.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch.optim.swa_utils import AveragedModel
 from asr.config import Recipe, validate
 from asr.errors import AsrError
 from asr.files import atomic
+from asr.tokenizer import Tokenizer
 
 # May differ between the two halves of a run: they don't change what is trained.
 _FREE = {
@@ -56,6 +58,8 @@ class TrainingState:
 
     recipe: Recipe
     precision: str
+    tokenizers: tuple[Tokenizer, Tokenizer]  # of the main head, and of the intermediate one
+    data: str  # digest of the training set
     model: nn.Module
     averaged: AveragedModel
     optimizers: tuple[torch.optim.Optimizer, ...]
@@ -66,6 +70,8 @@ class TrainingState:
         record = {
             "recipe": self.recipe.model_dump(mode="json"),
             "precision": self.precision,
+            "tokenizers": [tokenizer.to_json() for tokenizer in self.tokenizers],
+            "data": self.data,
             "model": self.model.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
@@ -78,13 +84,30 @@ class TrainingState:
             torch.save(record, temporary)
 
     def restore(self, record: dict[str, Any]) -> None:
-        """Takes over what :func:`read_state` read."""
+        """Takes over what :func:`read_state` read.
+
+        Raises:
+            AsrError: it was trained on other data, or can't be gone on from by this version.
+        """
+        if record.get("data", self.data) != self.data:  # the earliest states don't say
+            raise AsrError(
+                f"the training data of the run in {self.recipe.folder} have changed since it was "
+                "started (utterances, transcripts or audio); restore them to resume it, or start "
+                "anew with another output"
+            )
         self.model.load_state_dict(record["model"])
         self.averaged.load_state_dict(record["averaged"])
         # Before there was a choice of optimizers a state had one.
         saved = record["optimizers"] if "optimizers" in record else [record["optimizer"]]
         for optimizer, contents in zip(self.optimizers, saved, strict=True):
-            optimizer.load_state_dict(contents)
+            try:
+                optimizer.load_state_dict(contents)
+            except ValueError as error:  # biases of attention and peepholes were once decayed
+                raise AsrError(
+                    f"the run in {self.recipe.folder} was started by an earlier version that "
+                    "decayed other weights; finish it with that one, or start anew with another "
+                    "output"
+                ) from error
             # A fused step walks through memory: moments must lie there as their weights do.
             for weight, moments in optimizer.state.items():
                 for name, moment in moments.items():

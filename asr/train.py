@@ -11,7 +11,7 @@ import math
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from rich.progress import Progress as ProgressBar
@@ -60,7 +60,8 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             that was never stopped.
 
     Raises:
-        AsrError: the data or the recipe won't do, or the training diverged.
+        AsrError: the data or the recipe won't do, a model would be overwritten, or the training
+            diverged.
         Interrupted: Ctrl-C; the state is saved.
     """
     config = recipe.train
@@ -69,19 +70,25 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
     if state_path.exists() and not resume:
         raise AsrError(f"{folder} holds a run already; go on with --resume or set another output")
     record = read_state(state_path, recipe) if state_path.exists() else None
+    if not record and (folder / MODEL).exists():
+        raise AsrError(
+            f"{folder / MODEL} would be overwritten: the state of its training, {STATE}, is not "
+            "there to go on from; set another output or move the model away"
+        )
     if record and record["progress"]["epoch"] >= config.epochs:
         return folder / MODEL
     init_from = recipe.init_from
-    if recipe.before:
+    if recipe.before and not record:
         init_from = str(train(recipe.before, resume))
 
     device = choose_device(config.device)
     precision = record["precision"] if record else choose_precision(config.precision, device)
     torch.manual_seed(recipe.seed)
-    tokenizer = _make_tokenizer(recipe, recipe.units.kind)
+    saved = record.get("tokenizers") if record else None  # the earliest states have none
+    tokenizer = _make_tokenizer(recipe, recipe.units.kind, saved and saved[0])
     intermediate = tokenizer
     if recipe.units.intermediate not in (None, recipe.units.kind):
-        intermediate = _make_tokenizer(recipe, recipe.units.intermediate)
+        intermediate = _make_tokenizer(recipe, recipe.units.intermediate, saved and saved[1])
     model = AcousticModel(recipe.model, len(tokenizer), len(intermediate)).to(device)
     if init_from and not record:
         _initialise(model, init_from)
@@ -89,9 +96,19 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
     averaged = AveragedModel(model, multi_avg_fn=averaging)
     average = cast(AcousticModel, averaged.module)
     checkpoint = Checkpoint(average.eval(), tokenizer, intermediate)
+    training, problems = load_training_set(
+        recipe.data,
+        recipe.augment,
+        (tokenizer, intermediate),
+        recipe.model.mel_bins,
+        model.output_length,
+    )
+    _report(problems)
     state = TrainingState(
         recipe,
         precision,
+        (tokenizer, intermediate),
+        training.digest,
         model,
         averaged,
         make_optimizers(config.optimizer, model, config.peak_rate, config.weight_decay),
@@ -102,14 +119,6 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         state.restore(record)
     progress = state.progress
 
-    training, problems = load_training_set(
-        recipe.data,
-        recipe.augment,
-        (tokenizer, intermediate),
-        recipe.model.mel_bins,
-        model.output_length,
-    )
-    _report(problems)
     dev_utterances, dev_signals = _load_dev(recipe)
     hours = sum(training.cache.samples(i) for i in range(len(training.cache))) / 16_000 / 3600
     parameters = sum(p.numel() for p in model.parameters())
@@ -122,7 +131,13 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
 
     from torch.utils.tensorboard import SummaryWriter  # here: it takes a second to import
 
-    curves = SummaryWriter(folder, purge_step=progress.step)
+    # What an earlier process wrote behind the state is hidden: it is going to be done again.
+    curves = SummaryWriter(folder, purge_step=progress.step + 1)
+
+    def save() -> None:
+        curves.flush()  # what the state has behind it is not written again
+        state.save(state_path)
+
     with stop_signal() as stop, _progress_bar() as display:
         while progress.epoch < config.epochs:
             heard = replace(training, views=views(config, progress.epoch))
@@ -158,12 +173,14 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
                 status = f"loss {loss:.3f}  rate {rate:.1e}  {speed:.0f} audio-s/s"
                 display.update(task, completed=progress.batch, status=status)
                 if progress.step % config.checkpoint_every == 0:
-                    state.save(state_path)
+                    save()
                 if stop():
-                    state.save(state_path)
+                    save()
                     curves.close()
                     raise Interrupted(f"stopped; go on with --resume (state in {state_path})")
 
+            if not state_path.exists():  # a model must never lie there without one
+                save()
             result = _score_dev(checkpoint, device, dev_utterances, dev_signals)
             entry = {
                 "epoch": progress.epoch + 1,
@@ -180,11 +197,13 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             console.print(_epoch_line(entry, recipe))
             if result.wer <= progress.best_wer:
                 progress.best_wer = result.wer
-                text = card.training_card(recipe, hours, parameters, progress.history)
+                text = card.training_card(
+                    recipe, hours, len(dev_utterances), parameters, progress.history
+                )
                 save_model(folder / MODEL, checkpoint, text)
             progress.epoch += 1
             progress.start_epoch()
-            state.save(state_path)
+            save()
             display.remove_task(task)
     curves.close()
     return folder / MODEL
@@ -234,11 +253,14 @@ def _step(state: TrainingState, batch: Batch, rate: float, device: torch.device)
     return float(main.detach())
 
 
-def _make_tokenizer(recipe: Recipe, kind: UnitKind) -> Tokenizer:
+def _make_tokenizer(recipe: Recipe, kind: UnitKind, saved: dict[str, Any] | None) -> Tokenizer:
+    """The units of a head: those that a run's state has ``saved``, or new ones."""
     if kind == "characters":
-        return CharacterTokenizer()
+        return CharacterTokenizer(saved["characters"]) if saved else CharacterTokenizer()
     if kind == "phones":
-        return PhoneTokenizer()
+        return PhoneTokenizer(saved["phones"]) if saved else PhoneTokenizer()
+    if saved:
+        return BpeTokenizer.from_json(saved)
     texts = (utterance.text for utterance in read_manifests(recipe.data, recipe.data.train))
     return BpeTokenizer.train(texts, recipe.units.size)
 

@@ -1,9 +1,11 @@
+import os
 import pickle
 import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import soundfile
 
 from asr.audio import load_audio
 from asr.cache import open_cache
@@ -46,3 +48,32 @@ def test_is_made_again_only_when_a_file_changed(tmp_path, librivox):
     shutil.copy(librivox[4].audio_filepath, path)
     cache, _, _ = open_cache(tmp_path, "clip", [utterance])
     assert cache.samples(0) == len(load_audio(librivox[4].audio_filepath))
+
+
+def test_floats_of_the_size_of_integers_keep_their_shape(tmp_path, librivox):
+    samples = load_audio(librivox[0].audio_filepath)
+    path = tmp_path / "loud.wav"
+    soundfile.write(path, samples * 32768, 16_000, subtype="FLOAT")
+    cache, _, _ = open_cache(tmp_path, "loud", [replace(librivox[0], audio_filepath=str(path))])
+    np.testing.assert_allclose(cache[0], samples / np.abs(samples).max(), atol=1 / 32767)
+
+
+def test_a_file_that_was_left_out_is_tried_again(tmp_path, librivox):
+    path = tmp_path / "clip.wav"
+    shutil.copy(librivox[1].audio_filepath, path)
+    whole, time = path.read_bytes(), path.stat().st_mtime_ns
+    path.write_bytes(b"JUNK" + whole[4:])
+    os.utime(path, ns=(time, time))
+    utterances = [replace(librivox[1], audio_filepath=str(path)), librivox[2]]
+    assert open_cache(tmp_path, "clips", utterances)[1] == utterances[1:]
+    path.write_bytes(whole)  # as when another libsndfile can read what one could not
+    os.utime(path, ns=(time, time))
+    cache, held, problems = open_cache(tmp_path, "clips", utterances)
+    assert held == utterances
+    assert problems == []
+    assert len(cache[0]) == len(load_audio(path))
+
+
+def test_names_may_be_longer_than_those_of_files(tmp_path, librivox):
+    cache, _, _ = open_cache(tmp_path, "+".join(["übung"] * 60), librivox[:1])
+    assert len(cache) == 1

@@ -55,6 +55,16 @@ def test_the_units_of_an_intermediate_head_are_kept(tmp_path):
     assert emissions.intermediate.shape[-1] == len(phones)
 
 
+def test_no_units_of_an_earlier_model_are_left(saved):
+    _, folder = saved
+    characters = CharacterTokenizer()
+    config = ModelConfig(encoder=EncoderConfig(layers=1, hidden=16), intermediate_layer=1)
+    two_heads = AcousticModel(config, len(characters))
+    save_model(folder, Checkpoint(two_heads, characters, PhoneTokenizer()), "")
+    save_model(folder, Checkpoint(two_heads, characters, characters), "")
+    assert load_model(folder).intermediate_tokenizer.kind == "characters"
+
+
 def test_others_may_read_a_saved_model(saved):
     _, folder = saved
     for path in folder.iterdir():

@@ -28,7 +28,7 @@ def training(tmp_path_factory, librivox):
     utterances = librivox * 8
     cache, _, _ = open_cache(tmp_path_factory.mktemp("cache"), "clips", utterances)
     targets = [TOKENIZER.encode(u.text) for u in utterances]
-    return TrainingSet(cache, targets, targets, AugmentConfig(), 80)
+    return TrainingSet(cache, targets, targets, AugmentConfig(), 80, "")
 
 
 def test_each_epoch_holds_every_utterance_once_within_the_batch_size(training):

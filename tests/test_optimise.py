@@ -15,6 +15,23 @@ def test_the_rate_rises_to_its_peak_and_falls_to_zero():
     assert rates[100] == pytest.approx(0.0)
 
 
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_only_matrices_are_decayed(name):
+    encoder = {"layers": 2, "hidden": 16, "cell": "peephole", "attention_window": 3}
+    model = AcousticModel(ModelConfig(encoder=encoder), 29, 29)
+    kept = {
+        id(p)
+        for optimizer in make_optimizers(name, model, 0.01, 0.1)
+        for group in optimizer.param_groups
+        for p in group["params"]
+        if group["weight_decay"] == 0.0
+    }
+    names = {key for key, p in model.named_parameters() if p.ndim > 1 and id(p) in kept}
+    assert {key.rsplit(".", 1)[1] for key in names} == {"bias", "p"}
+    assert len(names) == 5  # peepholes of two layers in two directions, and one attention between
+    assert all(id(p) in kept for p in model.parameters() if p.ndim == 1)
+
+
 def test_muon_has_the_hidden_matrices_and_adamw_the_rest():
     torch.manual_seed(0)
     model = AcousticModel(ModelConfig(encoder={"layers": 2, "hidden": 16}), 29, 29)

@@ -1,13 +1,16 @@
 """The training state: what it takes over from the file that it was saved to."""
 
+import pytest
 import torch
 from torch.amp.grad_scaler import GradScaler
 from torch.optim.swa_utils import AveragedModel
 
 from asr.config import Recipe, validate
+from asr.errors import AsrError
 from asr.model import AcousticModel
 from asr.optimise import make_optimizers
 from asr.state import Progress, TrainingState, read_record
+from asr.tokenizer import CharacterTokenizer
 
 RECIPE = {
     "name": "small",
@@ -16,13 +19,16 @@ RECIPE = {
 }
 
 
-def fresh():
+def fresh(data="these"):
     torch.manual_seed(1)
     recipe = validate(Recipe, RECIPE, "here")
-    model = AcousticModel(recipe.model, 5)
+    tokenizer = CharacterTokenizer("ABCD")
+    model = AcousticModel(recipe.model, len(tokenizer))
     return TrainingState(
         recipe,
         "float32",
+        (tokenizer, tokenizer),
+        data,
         model,
         AveragedModel(model),
         make_optimizers("adamw", model, 1e-2, 0.0),
@@ -58,3 +64,24 @@ def test_moments_that_lay_otherwise_in_memory_go_on_as_those_of_the_same_weights
     step(resumed, 2)
     for ours, theirs in zip(resumed.model.parameters(), state.model.parameters(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_only_the_data_that_it_was_trained_on_go_with_a_state(tmp_path):
+    fresh().save(tmp_path / "state.pt")
+    record = read_record(tmp_path / "state.pt")
+    assert record["tokenizers"][0] == {"characters": "ABCD"}
+    fresh().restore(record)
+    with pytest.raises(AsrError, match=r"training data of the run in runs/small have changed"):
+        fresh("others").restore(record)
+    for key in ("tokenizers", "data"):
+        del record[key]
+    fresh("others").restore(record)  # of an earlier version, which doesn't say
+
+
+def test_a_state_whose_optimizer_went_about_it_otherwise_is_refused(tmp_path):
+    fresh().save(tmp_path / "state.pt")
+    record = read_record(tmp_path / "state.pt")
+    decayed, others = record["optimizers"][0]["param_groups"]
+    decayed["params"].append(others["params"].pop())
+    with pytest.raises(AsrError, match=r"earlier version .* or start anew with another output"):
+        fresh().restore(record)

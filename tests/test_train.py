@@ -1,21 +1,29 @@
 """Training as users meet it: whole runs of the command line, interrupted, killed, resumed."""
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from asr.checkpoint import load_model
 from asr.config import load_recipe
+from asr.device import choose_device
 from asr.errors import AsrError
+from asr.interrupt import Interrupted
 from asr.manifest import write_manifest
 from asr.state import read_state
-from asr.train import STATE, train
+from asr.tokenizer import BpeTokenizer
+from asr.train import MODEL, STATE, train
 
 RECIPE = """
 name: tiny
@@ -63,6 +71,21 @@ def wait_for_steps(process, state: Path, steps: int):
         if state.exists():
             seen.add(state.stat().st_mtime_ns)
         time.sleep(0.002)
+
+
+def stop(recipe, resume=False):
+    """Trains until a state has been written, and presses Ctrl-C."""
+    path = recipe.folder / STATE
+    before = path.stat().st_mtime_ns if path.exists() else None
+
+    def press():
+        while not path.exists() or path.stat().st_mtime_ns == before:
+            time.sleep(0.002)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press, daemon=True).start()
+    with pytest.raises(Interrupted):
+        train(recipe, resume)
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +155,37 @@ def test_ctrl_c_stops_at_a_checkpoint(recipe_path, tmp_path, undisturbed):
     assert_same_run(undisturbed, run)
 
 
+def test_a_second_sigterm_kills():
+    loop = "import time\nfrom asr.interrupt import stop_signal\n"
+    loop += "with stop_signal() as stop:\n    print('in', flush=True)\n"
+    loop += "    while not stop(): time.sleep(0.01)\n    print('asked', flush=True)\n"
+    loop += "    time.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-c", loop], stdout=subprocess.PIPE, text=True)
+    for line in ("in\n", "asked\n"):
+        assert process.stdout.readline() == line
+        process.terminate()
+    assert process.wait(timeout=30) == -signal.SIGTERM
+
+
+def test_curves_keep_every_epoch_of_a_run_that_was_killed(recipe_path, tmp_path):
+    run = tmp_path / "run"
+    settings = ["train.checkpoint_every=1000"]  # states only at the end of an epoch
+    process = start(recipe_path, run, *settings)
+    while not (run / MODEL).exists() and process.poll() is None:
+        time.sleep(0.002)
+    assert (run / STATE).exists()  # always, where there is a model
+    wait_for_steps(process, run / STATE, 2)
+    process.kill()
+    process.communicate()
+    train(load_recipe(recipe_path, [f"output={run}", *settings]), resume=True)
+    curves = EventAccumulator(str(run))
+    curves.Reload()
+    steps = [event.step for event in curves.Scalars("train/loss")]
+    assert steps == list(range(1, len(steps) + 1))
+    ends = {event.step for event in curves.Scalars("epoch/dev_wer")}
+    assert len(ends) == 3
+
+
 def test_a_run_learns_and_leaves_a_model_that_can_be_used(undisturbed):
     state = torch.load(undisturbed / "state.pt", weights_only=True)
     losses = [entry["loss"] for entry in state["progress"]["history"]]
@@ -152,6 +206,42 @@ def test_a_run_is_never_overwritten_and_never_resumed_as_another(recipe_path, un
     free = ["lm.order=2", "data.test=[x]", "data.tune={x: y}", "train.workers=1"]
     later = load_recipe(recipe_path, [f"output={undisturbed}", *free])
     assert train(later, resume=True) == undisturbed / "model"  # they don't change what is trained
+
+
+def test_a_model_that_lost_its_state_is_not_overwritten(recipe_path, tmp_path, undisturbed):
+    shutil.copytree(undisturbed, tmp_path / "run")
+    (tmp_path / "run" / STATE).unlink()
+    recipe = load_recipe(recipe_path, [f"output={tmp_path / 'run'}"])
+    for resume in (False, True):
+        with pytest.raises(AsrError, match=r"model would be overwritten: .* move the model away"):
+            train(recipe, resume)
+    assert weights(tmp_path / "run").keys() == weights(undisturbed).keys()
+
+
+def test_a_run_goes_on_with_its_own_units_and_data(recipe_path, tmp_path, librivox):
+    manifest = tmp_path / "mine.jsonl"
+    settings = [f"output={tmp_path / 'run'}", "units={kind: bpe, size: 40}", "train.epochs=50"]
+    recipe = load_recipe(recipe_path, [*settings, f"data.train=[{manifest}]"])
+    write_manifest(manifest, librivox)
+    stop(recipe)
+
+    texts = [u.text for u in librivox]
+    write_manifest(manifest, [replace(u, text=u.text[::-1]) for u in librivox])
+    with pytest.raises(AsrError, match=r"training data of the run in .*/run have changed"):
+        train(recipe, resume=True)
+
+    # The same data in another place, with units that would no longer be learned from them.
+    audio = shutil.copytree(Path(librivox[0].audio_filepath).parent, tmp_path / "moved")
+    moved = [str(audio / Path(u.audio_filepath).name) for u in librivox]
+    write_manifest(
+        manifest, [replace(u, audio_filepath=p) for u, p in zip(librivox, moved, strict=True)]
+    )
+    units = BpeTokenizer.train([*texts, *["QU"] * 100], 40).to_json()
+    record = torch.load(tmp_path / "run" / STATE, weights_only=True)
+    assert record["tokenizers"][0] != units
+    torch.save({**record, "tokenizers": [units, units]}, tmp_path / "run" / STATE)
+    stop(recipe, resume=True)
+    assert read_state(tmp_path / "run" / STATE, recipe)["tokenizers"] == [units, units]
 
 
 def test_a_damaged_state_is_named(recipe_path, tmp_path, undisturbed):
@@ -193,6 +283,24 @@ def test_the_stages_of_a_recipe_are_trained_in_turn(recipe_path, tmp_path):
     assert train(recipe, resume=True) == model  # which is done
 
 
+def test_a_stage_that_has_begun_asks_nothing_of_the_one_before(recipe_path, tmp_path):
+    staged = tmp_path / "staged.yaml"
+    staged.write_text(recipe_path.read_text() + "before: {train: {epochs: 1}}\n")
+    settings = [f"output={tmp_path / 'run'}", "train.epochs=50", "before.train.epochs=1"]
+    stop(load_recipe(staged, settings))
+    shutil.rmtree(tmp_path / "run" / "before")
+    stop(load_recipe(staged, [*settings, "before.train.peak_rate=1e-5"]), resume=True)
+    assert not (tmp_path / "run" / "before").exists()
+
+
+def test_a_device_beyond_the_last_is_named(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(AsrError, match=r"cuda:7 was asked for, .* the last .* here is cuda:1"):
+        choose_device("cuda:7")
+
+
 def test_a_recipe_without_its_data_is_one_clear_sentence(recipe_path, tmp_path):
     for setting, message in [
         ("data.train=[nowhere]", "nowhere.jsonl does not exist"),
@@ -208,7 +316,9 @@ def test_a_recipe_without_its_data_is_one_clear_sentence(recipe_path, tmp_path):
 
 def test_bpe_units_train_too(recipe_path, tmp_path):
     settings = [f"output={tmp_path / 'run'}", "units={kind: bpe, size: 40}", "train.epochs=1"]
+    settings += ["data.dev_utterances=100"]
     model = train(load_recipe(recipe_path, settings))
     tokenizer = load_model(model).tokenizer
     assert tokenizer.kind == "bpe"
     assert len(tokenizer) == 41
+    assert "on 20 utterances of clips" in (model / "README.md").read_text()  # as many as there are
