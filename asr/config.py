@@ -86,6 +86,14 @@ class EncoderConfig(Section):
     # Of whole channels for a whole utterance (variational dropout, Gal and Ghahramani 2016).
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
 
+    @field_validator("stack_after")
+    @classmethod
+    def _has_layers_above(cls, layer: int, info: ValidationInfo) -> int:
+        layers: int | None = info.data.get("layers")  # None if it is wrong itself
+        if layers and layer >= layers:
+            raise ValueError(f"no layer is above it: layers is {layers}")
+        return layer
+
 
 class ModelConfig(Section):
     """The acoustic model; kept beside its weights."""
@@ -184,6 +192,13 @@ class LanguageModelConfig(Section):
     readings: Natural = 0
     recurrent: RecurrentConfig | None = None
 
+    @field_validator("readings")
+    @classmethod
+    def _are_several(cls, readings: int) -> int:
+        if readings == 1:
+            raise ValueError("one reading leaves nothing to weigh: 0 for no second pass, or 2 on")
+        return readings
+
 
 class Recipe(Section):
     """Everything that one training needs to be repeated."""
@@ -202,6 +217,15 @@ class Recipe(Section):
     augment: AugmentConfig = AugmentConfig()
     train: TrainConfig = TrainConfig()
     lm: LanguageModelConfig = LanguageModelConfig()
+
+    @field_validator("output")
+    @classmethod
+    def _is_filled_in(cls, output: str) -> str:
+        try:
+            output.format(name="name")
+        except (ValueError, LookupError, AttributeError, TypeError) as error:
+            raise ValueError("braces stand for nothing but {name}") from error
+        return output
 
     @property
     def folder(self) -> Path:

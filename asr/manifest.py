@@ -102,12 +102,14 @@ def _parse(line: str, path: Path, number: int, durations: bool) -> Utterance:
         raise AsrError(f"{where} has no positive duration")
     if not isinstance(text, str):
         raise AsrError(f"{where} has no text")
-    speaker = record.get("speaker")
+    if record.get("offset"):  # NeMo's, of a segment: the whole file would be taken for it
+        raise AsrError(f"{where} has an offset; cut the audio into one file for each utterance")
+    name, speaker = record.get("utterance_id"), record.get("speaker")
     return Utterance(
         audio_filepath=str(path.parent / audio),  # an absolute path stays as it is
         duration=duration,
         text=text,
-        utterance_id=str(record.get("utterance_id") or Path(audio).stem),
+        utterance_id=Path(audio).stem if name in (None, "") else str(name),
         speaker=None if speaker is None else str(speaker),
     )
 

@@ -2,17 +2,19 @@
 
 RUN/model/              the model; where there is text, also words.lm, words.lexicon, words.lstm
                         and decoder.yaml
-RUN/decoder-SET.yaml    decoder configs, each tuned on one set
+RUN/decoder-SET.yaml    decoder configs, each tuned on one set; the first dev set's is the model's
 RUN/results.json        error rates
 
 A stage leaves behind what tells it is done: manifests, a finished training state, and for those
-after it a note of what their results were made from. What is done is skipped, what was broken off
-goes on.
+after it a note of what their results were made from, files by their digests: a few seconds for
+gigabytes of text. What is done is skipped, what was broken off goes on.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -29,11 +31,13 @@ from asr.decode.config import (
     DECODER,
     DecoderConfig,
     SecondPassConfig,
+    read_decoder_config,
     write_decoder_config,
 )
 from asr.device import choose_device
+from asr.errors import AsrError
 from asr.evaluate import describe_run, evaluate, read_data
-from asr.files import digest, write_text
+from asr.files import digest, remove, write_text
 from asr.manifest import read_manifest
 from asr.progress import console
 from asr.results import to_record
@@ -47,41 +51,69 @@ LEXICON = "words.lexicon"  # its words as phones, where the head that is searche
 RECURRENT = "words.lstm"  # for the second pass
 
 Record = dict[str, Any]
+Contents = list[list[str]]  # paths and digests of files, in the order in which they are read
 
 
 def run(
     recipe: Recipe, roots: Sequence[Path], texts: Sequence[Path] = (), download: bool = False
-) -> list[Record]:
+) -> tuple[list[Record], list[str]]:
     """Carries out the stages that are not done yet and prints the table of error rates.
 
     Args:
         recipe: what is made.
         roots: folders in LibriSpeech's layout, or with the tables that the recipe names.
-        texts: for a language model, as :func:`asr.lm.train.train` takes them; none for none.
+        texts: for a language model, as :func:`asr.lm.train.train` takes them, but no pipes; none
+            for none.
         download: fetch the subsets that are missing in ``root``.
 
     Returns:
-        One record for each test set and decoder (:func:`asr.results.to_record`).
+        One record for each test set and decoder (:func:`asr.results.to_record`), and one sentence
+        for each utterance that could not be scored or tuned on.
     """
+    _check(recipe, texts)
+    read = _contents(texts)  # first of all: a name may be mistyped
     for stage in recipe.stages:
         _prepare(stage.data, roots, download)
     console.rule("train")
     model = train(recipe, resume=True)
     origin: Record = {"weights": digest(model / WEIGHTS)}
     configs: dict[str, Path] = {}
+    failures: list[str] = []
     if texts:
-        sources = [*texts, *(manifest_path(recipe.data, name) for name in recipe.data.train)]
-        origin["lm"] = _train_language_model(recipe, model, sources)
+        transcripts = [manifest_path(recipe.data, name) for name in recipe.data.train]
+        sources = [*texts, *transcripts]
+        read += _contents(transcripts)
+        origin["lm"] = _train_language_model(recipe, model, sources, read)
         if recipe.lm.recurrent:
-            origin["recurrent"] = _train_recurrent(recipe, model, sources)
+            origin["recurrent"] = _train_recurrent(recipe, model, sources, read)
         if recipe.lm.readings:
             origin["readings"] = recipe.lm.readings
-        configs = _tune(recipe, model, origin)
+        configs, untuned = _tune(recipe, model, origin)
+        failures += (f"not tuned on: {failure}" for failure in untuned)
     records = _evaluate(recipe, model, configs, origin)
+    failures += (f"not scored: {failure}" for record in records for failure in record["failures"])
     card = (model / CARD).read_text(encoding="utf-8")
     write_text(model / CARD, with_results(card, to_markdown(records, _tuned_on(recipe.data))))
     print_table(records, f"{recipe.name} ({model})", console)
-    return records
+    return records, list(dict.fromkeys(failures))  # every decoder has the same
+
+
+def _check(recipe: Recipe, texts: Sequence[Path]) -> None:
+    """Refuses at once what would fail, or be of no use, after hours of training."""
+    for path in texts:
+        if path == Path("-") or path.is_fifo():
+            raise AsrError(f"the text {path} is read several times, which needs a file; name one")
+    lm = recipe.lm
+    if texts and lm.head == "intermediate" and not recipe.model.intermediate_layer:
+        raise AsrError(
+            "lm.head is intermediate, but the model has no such head; "
+            "set lm.head=main or give model.intermediate_layer a layer"
+        )
+    if texts and lm.recurrent and not lm.readings:
+        raise AsrError(
+            "lm.recurrent is asked in a second pass only, and lm.readings=0 means none; "
+            "set lm.readings=100 or lm.recurrent=null"
+        )
 
 
 def _prepare(data: DataConfig, roots: Sequence[Path], download: bool) -> None:
@@ -89,6 +121,8 @@ def _prepare(data: DataConfig, roots: Sequence[Path], download: bool) -> None:
     names = {*data.train, *data.dev, *data.test, *data.tune.values()}
     # What a recipe names by path has been prepared by hand.
     ours = sorted(name for name in names if not name.endswith(".jsonl"))
+    for name in sorted(names.difference(ours)):
+        read_data(name)  # raises an error if it is not there
     missing = [name for name in ours if not _is_prepared(manifest_path(data, name), roots)]
     if missing:
         console.rule(f"prepare {', '.join(missing)}")
@@ -110,7 +144,9 @@ def _holding(roots: Sequence[Path], *paths: str) -> Path:
     return next((root for root in roots for path in paths if (root / path).exists()), roots[0])
 
 
-def _train_language_model(recipe: Recipe, model: Path, sources: Sequence[Path]) -> Record:
+def _train_language_model(
+    recipe: Recipe, model: Path, sources: Sequence[Path], read: Contents
+) -> Record:
     """Makes the model's language model; returns what it was made from."""
     from asr.lexicon.build import build_lexicon
     from asr.lexicon.pronouncer import english
@@ -118,7 +154,9 @@ def _train_language_model(recipe: Recipe, model: Path, sources: Sequence[Path]) 
     from asr.lm.ngram import SPECIAL_WORDS
     from asr.lm.train import train as train_lm
 
-    made_from = recipe.lm.model_dump(exclude={"readings", "recurrent"}) | _sizes(sources)
+    units = load_model(model).tokenizer_of(recipe.lm.head).kind
+    settings = recipe.lm.model_dump(exclude={"readings", "recurrent"})
+    made_from = settings | {"units": units, "texts": read}
     note = recipe.folder / "lm.json"
     if _read(note) != made_from or not (model / LANGUAGE_MODEL).exists():
         console.rule("language model")
@@ -129,20 +167,24 @@ def _train_language_model(recipe: Recipe, model: Path, sources: Sequence[Path]) 
             max_bytes=int(recipe.lm.max_size * 1e6),
         )
         save(lm, model / LANGUAGE_MODEL)
-        if load_model(model).tokenizer_of(recipe.lm.head).kind == PhoneTokenizer.kind:
+        if units == PhoneTokenizer.kind:
             words = lm.words[len(SPECIAL_WORDS) :]
             build_lexicon(words, english())[0].write(model / LEXICON)
+        else:
+            remove(model / LEXICON)  # of another head, searched before
         write_text(note, json.dumps(made_from, indent=2) + "\n")
     return made_from
 
 
-def _train_recurrent(recipe: Recipe, model: Path, sources: Sequence[Path]) -> Record:
+def _train_recurrent(
+    recipe: Recipe, model: Path, sources: Sequence[Path], read: Contents
+) -> Record:
     """Makes the language model of the second pass; returns what it was made from."""
     from asr.lm.recurrent_training import train_recurrent
 
     config = recipe.lm.recurrent
     assert config is not None
-    made_from = config.model_dump(mode="json") | _sizes(sources)
+    made_from = config.model_dump(mode="json") | {"texts": read}
     note = recipe.folder / "recurrent.json"
     if _read(note) != made_from or not (model / RECURRENT).exists():
         console.rule("recurrent language model")
@@ -151,35 +193,51 @@ def _train_recurrent(recipe: Recipe, model: Path, sources: Sequence[Path]) -> Re
     return made_from
 
 
-def _sizes(sources: Sequence[Path]) -> Record:
-    return {"texts": {path.name: path.stat().st_size for path in sources}}
+def _contents(files: Iterable[Path]) -> Contents:
+    """What a note says of files."""
+    return [[str(path), digest(path)] for path in files]
 
 
-def _tune(recipe: Recipe, model: Path, origin: Record) -> dict[str, Path]:
-    """Makes a decoder config on each set that one is tuned on; returns them by test set."""
+def _tune(recipe: Recipe, model: Path, origin: Record) -> tuple[dict[str, Path], list[str]]:
+    """Makes a decoder config on each set that one is tuned on, and the model's own.
+
+    Returns:
+        The configs by test set, and one sentence for each utterance that could not be tuned on.
+    """
     from asr.tune import tune_decoder
 
     data = recipe.data
     chosen = _tuned_on(data)
     paths = {}
+    failures: list[str] = []
     for name in dict.fromkeys([*chosen.values(), data.dev[0]]):
-        path = paths[name] = recipe.folder / f"decoder-{Path(name).stem}.yaml"
+        manifest = manifest_path(data, name)
+        path = paths[name] = recipe.folder / f"decoder-{_label(name)}.yaml"
         note = path.with_suffix(".json")
-        if _read(note) == origin and path.exists():
-            continue
-        console.rule(f"tune on {name}")
-        config, _, failures = tune_decoder(
-            load_model(model),
-            read_manifest(manifest_path(data, name)),
-            _decoder(recipe, model),
-            choose_device(recipe.train.device),
-        )
-        _report(f"not tuned on: {failure}" for failure in failures)
-        write_decoder_config(path, config)
-        write_text(note, json.dumps(origin, indent=2) + "\n")
-        if name == data.dev[0]:
-            write_decoder_config(model / DECODER, config)
-    return {name: paths[tuned_on] for name, tuned_on in chosen.items()}
+        made_from = {**origin, "sets": _contents([manifest])}
+        done = _read(note) or {}
+        if done.get("made_from") != made_from or not path.exists():
+            console.rule(f"tune on {name}")
+            (dev_set,) = read_data(manifest)
+            config, _, unheard = tune_decoder(
+                load_model(model),
+                dev_set.utterances,
+                _decoder(recipe, model),
+                choose_device(recipe.train.device),
+            )
+            write_decoder_config(path, config)
+            done = {"made_from": made_from, "failures": [*dev_set.problems, *unheard]}
+            write_text(note, json.dumps(done, indent=2) + "\n")
+        failures += done["failures"]
+    write_decoder_config(model / DECODER, read_decoder_config(paths[data.dev[0]]))
+    return {name: paths[tuned_on] for name, tuned_on in chosen.items()}, failures
+
+
+def _label(name: str) -> str:
+    """A set's name in a file's name; two folders may have a dev.jsonl each."""
+    if not name.endswith(".jsonl"):
+        return name
+    return f"{Path(name).stem}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
 
 
 def _decoder(recipe: Recipe, model: Path) -> DecoderConfig:
@@ -207,7 +265,8 @@ def _evaluate(
     """Scores what is not scored yet; each record is kept as soon as it is there."""
     results = recipe.folder / RESULTS
     decoders = {name: digest(path) for name, path in configs.items()}
-    made_from = {**origin, "decoders": decoders, "sets": list(recipe.data.test)}
+    manifests = [manifest_path(recipe.data, name) for name in recipe.data.test]
+    made_from = {**origin, "decoders": decoders, "sets": _contents(manifests)}
     report = _read(results)
     current = report is not None and report.get("made_from") == made_from
     records: list[Record] = report["sets"] if report and current else []
@@ -225,8 +284,8 @@ def _evaluate(
         (test_set,) = read_data(manifest_path(recipe.data, name))
         transcriber = asr.load(model, device=recipe.train.device, **settings)
         evaluation = evaluate(transcriber, test_set)
-        _report(f"not scored: {failure}" for failure in evaluation.failures)
-        records.append(to_record(evaluation) | describe_run(transcriber))
+        failures = {"failures": list(evaluation.failures)}
+        records.append(to_record(evaluation) | describe_run(transcriber) | failures)
         write_text(results, json.dumps({"made_from": made_from, "sets": records}, indent=2) + "\n")
     return records
 
@@ -246,8 +305,3 @@ def _read(path: Path) -> Record | None:
     except (FileNotFoundError, ValueError):  # what can't be read is made again
         return None
     return record if isinstance(record, dict) else None
-
-
-def _report(problems: Iterable[str]) -> None:
-    for problem in problems:
-        console.print(problem, style="yellow", markup=False)

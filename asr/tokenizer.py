@@ -108,11 +108,16 @@ class BpeTokenizer(Tokenizer):
         self._pieces = SentencePieceProcessor(model_proto=model)
 
     @classmethod
-    def train(cls, texts: Iterable[str], size: int) -> BpeTokenizer:
+    def train(cls, texts: Iterable[str], size: int, setting: str = "units.size") -> BpeTokenizer:
         """Learns ``size`` units, the blank not counted, from normalised texts.
 
+        Args:
+            texts: what is to be spelled.
+            size: how many.
+            setting: where a user says how many.
+
         Raises:
-            AsrError: the texts don't give that many units.
+            AsrError: the texts don't give that many units, or have more characters.
         """
         import io
 
@@ -132,8 +137,12 @@ class BpeTokenizer(Tokenizer):
                 minloglevel=2,
             )
         except RuntimeError as error:
+            if "required_chars" in str(error):
+                raise AsrError(
+                    f"the training text has more characters than {size} BPE units; raise {setting}"
+                ) from error
             raise AsrError(
-                f"the training text is too small for {size} BPE units; lower units.size"
+                f"the training text is too small for {size} BPE units; lower {setting}"
             ) from error
         return cls(model.getvalue())
 

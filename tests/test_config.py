@@ -39,6 +39,7 @@ def test_settings_replace_those_of_the_file(recipe_path):
         ("model.encoder.hiden=3", "did you mean model.encoder.hidden"),
         ("train.epochs=many", "wrong value for train.epochs: 'many'"),
         ("train.epochs=0", "wrong value for train.epochs: 0"),
+        ("model.encoder.stack_after=4", "model.encoder.stack_after: 4 (value error, no layer is"),
         ("model.encoder.dropout=1.5", "wrong value for model.encoder.dropout: 1.5"),
         ("train", "is no setting; write section.key=value"),
         ("name.first=x", "which holds a single value"),

@@ -228,6 +228,7 @@ def test_a_table_elsewhere_with_absolute_paths(tmp_path):
     ("content", "fault"),
     [
         ("", "is empty"),
+        (",,,\n,,,\n", "is empty"),
         ("only one column\nand no delimiter\n", "has no columns; put a tab"),
         ("path,label\na.wav,one\n", "has no column of text .* path, label: call the one of text"),
         ("recording,sentence\na.wav,one\n", "has no column of audio .*'path'"),

@@ -99,6 +99,13 @@ def test_a_file_holds_the_model(trained, tmp_path):
     path.write_bytes(damaged)
     with pytest.raises(AsrError, match=r"damaged.lstm is damaged; copy or train it again"):
         load_recurrent(path)
+    for key in (b"hidden", b"sentencepiece"):  # what stands behind it in the metadata
+        damaged = bytearray(output.read_bytes())
+        place = damaged.index(key) + len(key) + 10
+        damaged[place] = ord("2" if damaged[place] != ord("2") else "3")
+        path.write_bytes(damaged)
+        with pytest.raises(AsrError, match=r"damaged.lstm is damaged; copy or train it again"):
+            load_recurrent(path)
     path.write_bytes(output.read_bytes()[:-1])
     with pytest.raises(AsrError, match=r"damaged.lstm is no recurrent language model, or is dam"):
         load_recurrent(path)
@@ -166,7 +173,35 @@ def test_long_sentences_are_cut(tmp_path):
 def test_perplexity_of_either_kind(trained, text, capsys):
     _, output = trained
     assert main(["lm", "perplexity", str(output), str(text)]) == 0
-    assert float(capsys.readouterr().out.split()[-1]) < 2.0  # nine sentences of ten words
+    *_, unknown, _, perplexity = capsys.readouterr().out.split()
+    assert unknown == "0"
+    assert float(perplexity) < 2.0  # nine sentences of ten words
+
+
+def test_what_cannot_be_spelled_has_no_perplexity(trained, text, tmp_path, capsys):
+    _, output = trained
+    texts = [tmp_path / "some.txt", tmp_path / "more.txt", tmp_path / "none.txt"]
+    sentence = "THE COOK CAME TO THE DOOR WITH A PAN\n"
+    for path, content in zip(texts, (sentence, f"{sentence}THE ZEBRA XX\n", "XX\n"), strict=True):
+        path.write_text(content)
+    assert main(["lm", "perplexity", str(output), *map(str, texts[:2])]) == 0
+    some, more = (line.split()[1:] for line in capsys.readouterr().out.splitlines()[1:])
+    assert some[:3] == ["1", "9", "0"]
+    assert more == ["1", "12", "3", "inf", some[-1]]
+    assert main(["lm", "perplexity", str(output), str(texts[2])]) == 1
+    assert "can spell no sentence of" in capsys.readouterr().err
+
+
+def test_a_very_long_sentence_is_scored_in_parts(trained, monkeypatch):
+    model, _ = trained
+    sentence = "THE KING WALKED DOWN THE LONG STAIRS WITH A CROWN"
+    whole = model.log_probs([sentence, "THE CAT"])
+    monkeypatch.setattr("asr.lm.recurrent._SCORED", 7)
+    lengths = []
+    hook = model.lstm.register_forward_hook(lambda _, inputs, __: lengths.append(inputs[0].size(1)))
+    assert model.log_probs([sentence, "THE CAT"]) == pytest.approx(whole, abs=1e-4)
+    hook.remove()
+    assert max(lengths) == 7
 
 
 def test_settings_are_checked(text, tmp_path, capsys):
@@ -175,5 +210,7 @@ def test_settings_are_checked(text, tmp_path, capsys):
     assert "unknown key hiden; did you mean hidden?" in capsys.readouterr().err
     assert main([*command, "units=60000"]) == 1
     assert "too small for 60000 BPE units" in capsys.readouterr().err
+    assert main([*command, "units=5"]) == 1
+    assert "more characters than 5 BPE units; raise lm.recurrent.units" in capsys.readouterr().err
     assert main(["lm", "train-recurrent", "-", "-o", str(tmp_path / "a.lstm")]) == 1
     assert "is read twice" in capsys.readouterr().err

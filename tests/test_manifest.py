@@ -20,6 +20,8 @@ def test_reads_manifests_made_elsewhere(tmp_path):
     (tmp_path / "m.jsonl").write_text("\n" + json.dumps(line) + "\n")
     (utterance,) = read_manifest(tmp_path / "m.jsonl")
     assert utterance == Utterance(str(tmp_path / "wavs/x.wav"), 3.0, "é", "x")
+    (tmp_path / "m.jsonl").write_text(json.dumps(line | {"utterance_id": 0}))
+    assert read_manifest(tmp_path / "m.jsonl")[0].utterance_id == "0"
 
 
 @pytest.mark.parametrize(
@@ -31,6 +33,7 @@ def test_reads_manifests_made_elsewhere(tmp_path):
         ('{"audio_filepath": "a", "duration": true, "text": ""}', "has no positive duration"),
         ('{"audio_filepath": "a", "duration": 0, "text": ""}', "has no positive duration"),
         ('{"audio_filepath": "a", "duration": 1}', "has no text"),
+        ('{"audio_filepath": "a", "duration": 1, "text": "", "offset": 30}', "has an offset"),
     ],
 )
 def test_names_the_line_that_is_wrong(tmp_path, line, message):

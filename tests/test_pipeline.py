@@ -2,12 +2,15 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import asr
+from asr.cli import main
 from asr.config import load_recipe
+from asr.manifest import write_manifest
 from asr.pipeline import RESULTS, run
 
 RECIPE = """
@@ -38,7 +41,8 @@ def corpus(tmp_path, librivox, monkeypatch):
 
 def test_one_command_from_a_corpus_to_error_rates(corpus, capsys):
     recipe = load_recipe("tiny.yaml")
-    records = run(recipe, [corpus])
+    records, failures = run(recipe, [corpus])
+    assert not failures
     assert {(r["name"], r["decoder"]) for r in records} == {
         (name, decoder) for name in ("one", "two") for decoder in ("greedy", "beam")
     }
@@ -50,7 +54,7 @@ def test_one_command_from_a_corpus_to_error_rates(corpus, capsys):
     results = recipe.folder / RESULTS
     weights = recipe.folder / "model" / "model.safetensors"
     before = results.stat().st_mtime_ns, weights.stat().st_mtime_ns
-    assert run(recipe, [corpus]) == records
+    assert run(recipe, [corpus]) == (records, [])
     assert (results.stat().st_mtime_ns, weights.stat().st_mtime_ns) == before
     assert "prepare" not in capsys.readouterr().err
 
@@ -58,10 +62,18 @@ def test_one_command_from_a_corpus_to_error_rates(corpus, capsys):
     report = json.loads(results.read_text())
     kept = {**report["sets"][0], "wall_seconds": -1.0}
     results.write_text(json.dumps({**report, "sets": [kept]}))
-    assert run(recipe, [corpus])[0] == kept
+    assert run(recipe, [corpus])[0][0] == kept
     assert len(json.loads(results.read_text())["sets"]) == len(records)
 
-    # Results of other weights are made anew.
+    # Results of other references are made anew,
+    manifest = Path("manifests/one.jsonl")
+    manifest.write_text(manifest.read_text().replace('"text": "', '"text": "AND '))
+    changed, _ = run(recipe, [corpus])
+    assert changed[0]["words"] == records[0]["words"] + 3
+    assert json.loads(results.read_text())["made_from"] != report["made_from"]
+    report = json.loads(results.read_text())
+
+    # and so are those of other weights.
     results.write_text(json.dumps({**report, "made_from": {"weights": "of another run"}}))
     run(recipe, [corpus])
     assert json.loads(results.read_text())["made_from"] == report["made_from"]
@@ -75,7 +87,7 @@ def test_one_command_from_a_corpus_to_error_rates(corpus, capsys):
 def test_with_text_comes_a_language_model_and_a_tuned_search(corpus, librivox, capsys):
     recipe = load_recipe("tiny.yaml")
     Path("books.txt").write_text("\n".join(clip.text for clip in librivox) + "\n")
-    records = run(recipe, [corpus], texts=[Path("books.txt")])
+    records, _ = run(recipe, [corpus], texts=[Path("books.txt")])
     assert [r["decoder"] for r in records] == ["greedy", "beam", "beam + LM"] * 2
     out = capsys.readouterr().err
     assert "language model" in out
@@ -85,9 +97,76 @@ def test_with_text_comes_a_language_model_and_a_tuned_search(corpus, librivox, c
     wer = next(100 * r["wer"] for r in records if r["decoder"] == "beam + LM")
     assert row.startswith(f"| one | beam + LM, tuned on two | {wer:.2f} |")
     assert asr.load(recipe.folder / "model").transcribe(librivox[0].audio_filepath).text is not None
-    assert run(recipe, [corpus], texts=[Path("books.txt")]) == records
+    decoder = recipe.folder / "model" / "decoder.yaml"
+    own = decoder.read_text()
+    decoder.unlink()  # as if broken off there
+    assert run(recipe, [corpus], texts=[Path("books.txt")]) == (records, [])
     assert "tune on" not in capsys.readouterr().err
     assert (recipe.folder / "model" / "README.md").read_text() == card
+    assert decoder.read_text() == own
+
+
+def test_what_was_made_from_other_files_is_made_again(corpus, librivox, capsys):
+    texts = [Path("a/books.txt"), Path("b/books.txt")]
+    for text in texts:  # of one name
+        text.parent.mkdir()
+        text.write_text("\n".join(clip.text for clip in librivox) + "\n")
+    settings = ["data.test=[one]", "data.dev=[x/dev.jsonl]", "data.tune={one: y/dev.jsonl}"]
+    settings += ["units.intermediate=phones", "model.intermediate_layer=1"]
+    for folder, clips in (("x", librivox[3:]), ("y", librivox[:1])):  # sets too
+        write_manifest(f"{folder}/dev.jsonl", clips)
+
+    def stages(*more):
+        records, failures = run(load_recipe("tiny.yaml", [*settings, *more]), [corpus], texts)
+        assert (len(records), failures) == (3, [])
+        rules = (line.strip("─ \n") for line in capsys.readouterr().err.splitlines())
+        return [rule for rule in rules if rule.startswith(("language model", "tune"))]
+
+    everything = ["language model", "tune on y/dev.jsonl", "tune on x/dev.jsonl"]
+    lexicon = Path("runs/tiny/model/words.lexicon")
+    assert stages("lm.head=intermediate") == everything
+    assert lexicon.exists()
+    assert stages() == everything
+    assert not lexicon.exists()  # of phones, which are not searched now
+    assert stages() == []
+    texts[0].write_text(texts[0].read_text().replace("THE", "TEN"))
+    assert stages() == everything
+    write_manifest("y/dev.jsonl", librivox[1:2])
+    assert stages() == ["tune on y/dev.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--text", "typo.txt"], "typo.txt does not exist"),
+        (["--text", "-"], "the text - is read several times"),
+        (["lm.readings=1"], "wrong value for lm.readings: 1"),
+        (["lm.recurrent={}", "--text", "books.txt"], "lm.readings=0 means none"),
+        (["lm.head=intermediate", "--text", "books.txt"], "the model has no such head"),
+        (["data.test=[typo.jsonl]"], "typo.jsonl does not exist"),
+        (["output=runs/{nam}"], "wrong value for output: 'runs/{nam}'"),
+    ],
+)
+def test_what_will_fail_fails_before_training(corpus, arguments, message, capsys):
+    Path("books.txt").write_text("WHALES\n")
+    assert main(["run", "tiny.yaml", *arguments, "--data", str(corpus)]) == 1
+    assert message in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+def test_what_is_left_out_counts_as_a_failure(corpus, librivox, capsys):
+    lost = replace(librivox[0], audio_filepath="lost.wav", utterance_id="lost")
+    write_manifest("some.jsonl", [librivox[1], lost])
+    Path("books.txt").write_text(librivox[1].text)
+    settings = ["data.test=[some.jsonl]", "data.tune={some.jsonl: some.jsonl}"]
+    command = ["run", "tiny.yaml", *settings, "--text", "books.txt", "--data", str(corpus)]
+    for _ in range(2):  # the second time nothing is done, and still said
+        assert main(command) == 1
+        complaints = [line for line in capsys.readouterr().err.splitlines() if "asr: " in line]
+        assert [line.partition(": lost")[0] for line in complaints] == [
+            "asr: not tuned on",
+            "asr: not scored",
+        ]
 
 
 def test_a_set_may_be_a_table_in_another_folder(corpus, librivox, tmp_path, capsys):
@@ -99,7 +178,7 @@ def test_a_set_may_be_a_table_in_another_folder(corpus, librivox, tmp_path, caps
         lines.append(f"{number}.wav\t{clip.text}\n")
     (voices.parent / "dev.tsv").write_text("".join(lines))
     recipe = load_recipe("tiny.yaml", ["data.tables={cv: dev.tsv}", "data.test=[two, cv]"])
-    records = run(recipe, [corpus, voices.parent])
+    records, _ = run(recipe, [corpus, voices.parent])
     assert {(r["name"], r["utterances"]) for r in records} == {("two", 2), ("cv", 2)}
     run(recipe, [corpus, voices.parent])
     assert "prepare" not in capsys.readouterr().err.split("evaluate")[-1]

@@ -55,6 +55,11 @@ def test_too_little_text_for_bpe_is_a_clear_error():
         BpeTokenizer.train(["A B"], 500)
 
 
+def test_too_few_units_for_the_characters_is_another(librivox):
+    with pytest.raises(AsrError, match=r"more characters than 20 BPE units; raise units\.size"):
+        BpeTokenizer.train([u.text for u in librivox], 20)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from asr.commands.options import Groups, add_recipe
+from asr.commands.options import Groups, add_recipe, complain
 
 
 def add(groups: Groups) -> None:
@@ -46,5 +46,7 @@ def _run(options: argparse.Namespace) -> int:
     from asr.pipeline import run as run_recipe
 
     recipe = load_recipe(options.recipe, options.settings)
-    run_recipe(recipe, options.data, texts=options.text, download=options.download)
-    return 0
+    _, failures = run_recipe(recipe, options.data, texts=options.text, download=options.download)
+    for failure in failures:
+        complain(failure)
+    return 1 if failures else 0

@@ -84,6 +84,8 @@ def read_table(path: Path) -> tuple[list[Row], list[tuple[int, str]]]:
             f"the table {path} has no columns; put a tab, |, ; or , between audio and text"
         )
     records = [(n, r) for n, r in _split(text, delimiter) if any(field.strip() for field in r)]
+    if not records:
+        raise AsrError(f"the table {path} is empty")
     columns = _from_header(records[0][1], path)
     if columns is None:
         columns = _from_content([record for _, record in records])

@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +29,8 @@ from asr.config import RecurrentConfig, validate
 from asr.errors import AsrError
 from asr.files import atomic, why_unreadable
 from asr.tokenizer import BpeTokenizer, UnrepresentableText
+
+State = tuple[Tensor, Tensor]  # of the LSTM
 
 BORDER = 0  # the unit before and behind every sentence, where CTC has its blank
 
@@ -65,8 +68,13 @@ class RecurrentModel(nn.Module):
         Returns:
             Shape (batch, units, number of units).
         """
-        outputs, _ = self.lstm(self.dropout(self.embedding(units)))
-        return functional.linear(self.dropout(outputs), self.embedding.weight, self.bias)
+        return self.go_on(units, None)[0]
+
+    def go_on(self, units: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """The same behind units that left ``state``; returns the scores and a new state."""
+        outputs, state = self.lstm(self.dropout(self.embedding(units)), state)
+        scores = functional.linear(self.dropout(outputs), self.embedding.weight, self.bias)
+        return scores, state
 
     @torch.inference_mode()
     def log_probs(self, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -84,9 +92,12 @@ class RecurrentModel(nn.Module):
             some, order = order[-count:], order[:-count]
             padded = pad_sequence([spelled[i] for i in some], batch_first=True, padding_value=-1)
             units = padded.to(self.bias.device)
-            scores = self(units[:, :-1].clamp(min=BORDER))
-            losses = sentence_losses(scores, units[:, 1:])
-            found[some] = -losses.double().cpu().numpy()
+            found[some] = 0.0
+            state = None
+            for start in range(0, units.shape[1] - 1, _SCORED):  # once, if it is not very long
+                part = units[:, start : start + _SCORED + 1]
+                scores, state = self.go_on(part[:, :-1].clamp(min=BORDER), state)
+                found[some] -= sentence_losses(scores, part[:, 1:]).double().cpu().numpy()
         return found
 
     def save(self, path: str | Path) -> None:
@@ -101,11 +112,11 @@ class RecurrentModel(nn.Module):
                 tensors[name] = tensor.detach().to("cpu", torch.float16).contiguous()
             else:
                 tensors[name], tensors[name + _SCALE] = _quantise(tensor.detach().cpu().float())
-        record = {
+        record: dict[str, Any] = {
             "config": self.config.model_dump(mode="json"),
             "tokenizer": self.tokenizer.to_json(),
-            "checksum": _checksum(tensors),
         }
+        record["checksum"] = _checksum(tensors, record)
         # One entry: safetensors would write several in an order of its own, another every time.
         metadata = {_METADATA: json.dumps(record)}
         with atomic(path) as temporary:
@@ -152,20 +163,19 @@ def load_recurrent(path: str | Path) -> RecurrentModel:
         raise AsrError(f"{path} is no recurrent language model")
     try:
         record = json.loads(metadata[_METADATA])
-    except ValueError:
-        record = {}
-    if record.get("checksum") != _checksum(tensors):
-        raise AsrError(f"the language model {path} is damaged; copy or train it again")
-    config = validate(RecurrentConfig, record["config"], f"the model {path}")
-    tokenizer = BpeTokenizer.from_json(record["tokenizer"])
-    model = RecurrentModel(config, tokenizer)
-    model.load_state_dict(
-        {
-            name: tensor.float() * tensors[name + _SCALE] if tensor.ndim > 1 else tensor.float()
-            for name, tensor in tensors.items()
-            if not name.endswith(_SCALE)
-        }
-    )
+        if record.pop("checksum") != _checksum(tensors, record):
+            raise ValueError("the checksum is of something else")
+        config = validate(RecurrentConfig, record["config"], f"the model {path}")
+        model = RecurrentModel(config, BpeTokenizer.from_json(record["tokenizer"]))
+        model.load_state_dict(
+            {
+                name: tensor.float() * tensors[name + _SCALE] if tensor.ndim > 1 else tensor.float()
+                for name, tensor in tensors.items()
+                if not name.endswith(_SCALE)
+            }
+        )
+    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+        raise AsrError(f"the language model {path} is damaged; copy or train it again") from error
     return model.eval()
 
 
@@ -175,8 +185,9 @@ def _quantise(matrix: Tensor) -> tuple[Tensor, Tensor]:
     return (matrix / scale).round().to(torch.int8), scale
 
 
-def _checksum(tensors: dict[str, Tensor]) -> str:
-    found = hashlib.sha256()
+def _checksum(tensors: dict[str, Tensor], record: dict[str, Any]) -> str:
+    """Of the whole model; ``record`` holds its config and its units."""
+    found = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
     for name in sorted(tensors):
         found.update(name.encode() + tensors[name].numpy().tobytes())
     return found.hexdigest()

@@ -80,7 +80,7 @@ def train_recurrent(
             f"{state_path} holds a training that was stopped; go on with --resume or delete it"
         )
     record = _read_state(state_path, config) if state_path.exists() else None
-    tokenizer = BpeTokenizer.train(_sample(texts), config.units)
+    tokenizer = BpeTokenizer.train(_sample(texts), config.units, "lm.recurrent.units")
     sentences = read_sentences(texts, tokenizer)
     if record and record["units"] != len(sentences.units):
         raise AsrError(f"{state_path} is of a training on other texts; delete it to start anew")
@@ -137,7 +137,7 @@ def train_recurrent(
 
 
 def read_sentences(texts: Sequence[Path], tokenizer: BpeTokenizer) -> Sentences:
-    """Reads texts, one sentence a line; what is too long or can't be spelled is cut there."""
+    """Reads texts, one sentence a line; one that is too long is cut into several."""
     units: list[NDArray[np.uint16]] = []
     lengths: list[NDArray[np.int64]] = []
     for block in read_blocks(texts, "reading text"):
