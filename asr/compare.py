@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from asr.bootstrap import LEVEL, SEED, Unit, redraw, resampling_units
 from asr.errors import AsrError
 from asr.pairing import UtteranceText
-from asr.results import Evaluation, to_record
+from asr.results import Evaluation, finite, to_record
 from asr.score import Alignment
 
 REPLICATES = 10_000  # the smallest p-value that can be told from zero is 2 in as many
 FEW_SEGMENTS = 50  # below, the normal distribution is a rough guess
+FEW_UNITS = 20  # below, the bootstrap's interval is a tenth too narrow, or more
 
 _BOUNDARY = 2  # words that both have right, one behind the other, end a segment
 
@@ -32,9 +33,9 @@ _BOUNDARY = 2  # words that both have right, one behind the other, end a segment
 class Bootstrap:
     """The paired bootstrap of a difference of error rates."""
 
-    low: float  # of the difference, a fraction, with the probability LEVEL
-    high: float
-    improvement: float  # the share of redrawn test sets on which the second one is better
+    low: float | None  # of the difference, a fraction, with the probability LEVEL
+    high: float | None  # both None, and the next, where there is only one unit
+    improvement: float | None  # the share of redrawn test sets on which the second one is better
     p: float  # two-sided
     over: Unit  # what was redrawn
     units: int  # how many of them there are
@@ -46,7 +47,7 @@ class MatchedPairs:
 
     segments: int  # with an error of either one
     mean: float  # of the differences of errors in a segment, second less first
-    z: float  # the mean in units of its standard error
+    z: float  # the mean in units of its standard error; infinite where all differ alike
     p: float  # two-sided
 
 
@@ -107,7 +108,10 @@ def comparison_record(comparison: Comparison) -> dict[str, Any]:
             "replicates": REPLICATES,
             "seed": SEED,
         },
-        "matched_pairs": asdict(comparison.matched_pairs),
+        "matched_pairs": {
+            **asdict(comparison.matched_pairs),
+            "z": finite(comparison.matched_pairs.z),
+        },
         "changes": [
             {
                 "utterance_id": change.reference.utterance_id,
@@ -124,6 +128,8 @@ def comparison_record(comparison: Comparison) -> dict[str, Any]:
 
 def _bootstrap(first: Evaluation, second: Evaluation) -> Bootstrap:
     units = resampling_units(first.speakers)
+    if units.count < 2:
+        return Bootstrap(None, None, None, 1.0, units.over, units.count)
     errors = first.score.utterance_errors
     counts = [
         units.sum([e.total for e in errors]),
@@ -137,7 +143,7 @@ def _bootstrap(first: Evaluation, second: Evaluation) -> Bootstrap:
     low, high = np.quantile(differences, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     # One is added to both counts: of test sets not redrawn, the one at hand is the first.
     tail = 1 + min(int((differences <= 0).sum()), int((differences >= 0).sum()))
-    p = min(1.0, 2 * tail / (len(differences) + 1))
+    p = min(1.0, max(2 * tail / (len(differences) + 1), _least_p(units.count)))
     improvement = float((differences < 0).mean())
     return Bootstrap(float(low), float(high), improvement, p, units.over, units.count)
 
@@ -151,7 +157,12 @@ def _matched_pairs(first: Evaluation, second: Evaluation) -> MatchedPairs:
         return MatchedPairs(count, mean, 0.0, 1.0)
     spread = float(found.std(ddof=1))
     z = mean / (spread / math.sqrt(count)) if spread else math.copysign(math.inf, mean)
-    return MatchedPairs(count, mean, z, math.erfc(abs(z) / math.sqrt(2)))
+    return MatchedPairs(count, mean, z, max(math.erfc(abs(z) / math.sqrt(2)), _least_p(count)))
+
+
+def _least_p(count: int) -> float:
+    """The least that so many differences can tell: so often all have one sign by chance alone."""
+    return 2.0 ** (1 - count)
 
 
 def _segment_differences(first: Alignment, second: Alignment) -> NDArray[np.int64]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,23 @@ class DataSet:
 
     name: str
     utterances: Sequence[Utterance]
-    problems: Sequence[str] = ()  # what is wrong with lines that are no utterances
+    problems: Sequence[str] = ()  # what is wrong with all that is no utterance
+    source: str = ""  # the path it was read from
+
+
+def read_sets(paths: Iterable[str | Path]) -> list[DataSet]:
+    """Data sets of several paths, as :func:`read_data`; those of one name go by their paths.
+
+    Raises:
+        AsrError: one can't be read, or is given twice.
+    """
+    sets = [data for path in paths for data in read_data(path)]
+    names = Counter(data.name for data in sets)
+    sets = [replace(data, name=data.source) if names[data.name] > 1 else data for data in sets]
+    for name, times in Counter(data.name for data in sets).items():
+        if times > 1:
+            raise AsrError(f"the data set {name} is given {times} times; give it once")
+    return sets
 
 
 def read_data(path: str | Path) -> list[DataSet]:
@@ -44,13 +61,17 @@ def read_data(path: str | Path) -> list[DataSet]:
         found, problems = scan_manifest(path)
         if not found:
             raise problems[0]
-        return [DataSet(path.stem, found, [str(problem) for problem in problems])]
+        return [DataSet(path.stem, found, list(map(str, problems)), str(path))]
     sets = []
     for folder in find_subsets(path) or [path]:
-        utterances, _ = read_subset(folder)
+        utterances, left_out = read_subset(folder)
         if not utterances:
-            raise AsrError(f"{folder} holds no utterances in LibriSpeech's layout (*.trans.txt)")
-        sets.append(DataSet(folder.resolve().name, utterances))
+            why = f" that can be used; the first problem is {left_out[0]}" if left_out else ""
+            raise AsrError(
+                f"{folder} holds no utterances in LibriSpeech's layout (*.trans.txt){why}"
+            )
+        name = folder.resolve().name
+        sets.append(DataSet(name, utterances, list(map(str, left_out)), str(folder)))
     return sets
 
 

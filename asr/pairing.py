@@ -166,8 +166,10 @@ def _json(line: str, where: str) -> UtteranceText:
         raise AsrError(f"{where} is not a JSON object")
     audio, text, duration = (record.get(key) for key in ("audio_filepath", "text", "duration"))
     audio = audio if isinstance(audio, str) and audio else None
-    name = record.get("utterance_id") or (Path(audio).stem if audio else None)
-    if not isinstance(name, str | int) or isinstance(name, bool):
+    name = record.get("utterance_id")
+    if name in (None, "") and audio:
+        name = Path(audio).stem
+    if not isinstance(name, str | int) or isinstance(name, bool) or name == "":
         raise AsrError(f"{where} has neither utterance_id nor audio_filepath")
     if not isinstance(text, str):
         raise AsrError(f"{where} has no text")

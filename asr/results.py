@@ -74,19 +74,23 @@ def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
 
 
 def to_record(evaluation: Evaluation) -> Record:
-    """The figures of an evaluation for JSON; rates are fractions, null where infinite."""
+    """The figures of an evaluation for JSON; rates are fractions.
+
+    They are null where infinite, and where there is nothing that was scored.
+    """
     scored = evaluation.score
+    wer, cer = (scored.wer, scored.cer) if scored.utterances else (math.nan, math.nan)
     found = evaluation.interval
     return {
         "name": evaluation.name,
         "utterances": scored.utterances,
         "scored": evaluation.units,
         "words": scored.words.reference,
-        "wer": _finite(scored.wer),
+        "wer": finite(wer),
         "wer_interval": _ends(found),
         "interval_over": found and found.over,
         "interval_units": found and found.units,
-        "cer": _finite(scored.cer) if evaluation.units == "words" else None,
+        "cer": finite(cer) if evaluation.units == "words" else None,
         "substitutions": scored.words.substitutions,
         "deletions": scored.words.deletions,
         "insertions": scored.words.insertions,
@@ -94,7 +98,7 @@ def to_record(evaluation: Evaluation) -> Record:
         "failed": len(evaluation.failures),
         "audio_seconds": round(evaluation.audio_seconds, 3),
         "wall_seconds": round(evaluation.wall_seconds, 3),
-        "rtf": _finite(evaluation.real_time_factor),
+        "rtf": finite(evaluation.real_time_factor),
     }
 
 
@@ -137,7 +141,7 @@ def _groups(groups: Sequence[breakdown.Group]) -> list[Record]:
             "name": group.name,
             "utterances": group.utterances,
             "words": group.errors.reference,
-            "wer": _finite(group.errors.rate),
+            "wer": finite(group.errors.rate),
             "wer_interval": _ends(group.interval),
             "substitutions": group.errors.substitutions,
             "deletions": group.errors.deletions,
@@ -151,5 +155,6 @@ def _ends(found: Interval | None) -> list[float] | None:
     return [round(found.low, 6), round(found.high, 6)] if found else None
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """What JSON can hold of a figure."""
     return value if math.isfinite(value) else None

@@ -24,6 +24,8 @@ _NOBODY = "unknown"  # the speaker of an stm file where none is known
 def write_sclite(folder: str | Path, evaluation: Evaluation) -> list[Path]:
     """Writes the two trn files, and stm and ctm where the times of all words are known.
 
+    They are named after the evaluation, with ``_`` for what parts the names of a path.
+
     Returns:
         The files written.
 
@@ -41,14 +43,25 @@ def write_sclite(folder: str | Path, evaluation: Evaluation) -> list[Path]:
     }
     if _has_times(evaluation):
         texts |= {"stm": _stm(evaluation), "ctm": _ctm(evaluation)}
-    for extension, text in texts.items():
-        write_text(folder / f"{evaluation.name}.{extension}", text)
-    return [folder / f"{evaluation.name}.{extension}" for extension in texts]
+    name = re.sub(r"[/\\]", "_", evaluation.name)
+    paths = [folder / f"{name}.{extension}" for extension in texts]
+    for path, text in zip(paths, texts.values(), strict=True):
+        write_text(path, text)
+    return paths
+
+
+def check_id(name: str) -> None:
+    """Makes sure that sclite takes an utterance id.
+
+    Raises:
+        AsrError: it doesn't.
+    """
+    if re.search(r"[\s()]", name):
+        raise AsrError(f"sclite takes no utterance id with spaces or parentheses, such as {name!r}")
 
 
 def _check(name: str, *texts: str) -> None:
-    if re.search(r"[\s()]", name):
-        raise AsrError(f"sclite takes no utterance id with spaces or parentheses, such as {name!r}")
+    check_id(name)
     for text in texts:
         if found := _MARKS.search(text):
             raise AsrError(
@@ -74,11 +87,16 @@ def _trn(texts: Sequence[str], names: Sequence[str]) -> str:
 
 def _stm(evaluation: Evaluation) -> str:
     lines = [
-        f"{u.utterance_id} 1 {u.speaker or _NOBODY} 0.000 {u.duration:.3f} "
+        f"{u.utterance_id} 1 {_one_word(u.speaker or '') or _NOBODY} 0.000 {u.duration:.3f} "
         f"{' '.join(u.text.split())}".rstrip()
         for u in evaluation.references
     ]
     return "".join(line + "\n" for line in sorted(lines))
+
+
+def _one_word(speaker: str) -> str:
+    """A name without white space, which would end its field."""
+    return "_".join(speaker.split())
 
 
 def _ctm(evaluation: Evaluation) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -13,8 +14,9 @@ from rich.text import Text
 from asr.results import Evaluation, Record
 from asr.score import picture
 
-_WIDTH = 100  # characters of a table that is not shown in a terminal
-_ERRORS = ("WER %", "95 % interval", "sub", "del", "ins")
+_NAME = 8  # characters that names have on a line, however narrow the terminal
+_ENDLESS = 1_000_000  # characters, more than any table has
+_ERRORS = ("WER %", "95 %\ninterval", "sub", "del", "ins")
 _WORST = 10  # rows of a list that goes on in the JSON
 
 
@@ -24,23 +26,23 @@ def print_table(records: Sequence[Record], title: str, console: Console) -> None
     has_speed = any(record["rtf"] for record in records)
     table = _table(("set", "decoder") if has_decoder else ("set",))
     _numbers(
-        table, "utt.", "words", "WER %", "95 % interval", "sub", "del", "ins", "CER %", "SER %"
+        table, "utt.", "words", "WER %", "95 %\ninterval", "sub", "del", "ins", "CER %", "SER %"
     )
     if has_speed:
         _numbers(table, "x real\ntime")
     for record in records:
-        wrong = record["sentence_errors"] / max(1, record["utterances"])
+        utterances = record["utterances"]
         _add_row(
             table,
             record["name"] + ("*" if record.get("scored") == "phones" else ""),
             *([record["decoder"]] if has_decoder else []),
-            str(record["utterances"]),
+            str(utterances),
             str(record["words"]),
             _percent(record["wer"]),
             _range(record.get("wer_interval")),
             *(str(record[key]) for key in ("substitutions", "deletions", "insertions")),
             _percent(record["cer"]),
-            _percent(wrong),
+            _percent(record["sentence_errors"] / utterances if utterances else None),
             *([f"{1 / record['rtf']:.0f}" if record["rtf"] else "-"] if has_speed else []),
         )
     notes = []
@@ -126,7 +128,7 @@ def _print_confusions(name: str, confusions: Record, console: Console) -> None:
     table = _table(())
     for kind in ("substituted", "deleted", "inserted"):
         _numbers(table, "")
-        table.add_column(kind, no_wrap=True, min_width=12)
+        table.add_column(kind, overflow="fold", min_width=_NAME)
     for row in range(max(map(len, (substituted, deleted, inserted)))):
         cells: list[str] = []
         for column in (substituted, deleted, inserted):
@@ -140,7 +142,7 @@ def _print_confusions(name: str, confusions: Record, console: Console) -> None:
 def _table(names: Sequence[str]) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in names:
-        table.add_column(name, no_wrap=True)
+        table.add_column(name, overflow="fold")
     return table
 
 
@@ -151,9 +153,22 @@ def _add_row(table: Table, *cells: str) -> None:
 def _print(table: Table, title: str, console: Console) -> None:
     if title:
         console.print(title, style="italic", markup=False, highlight=False, soft_wrap=True)
-    # A file or a pipe has no width that the table would have to fit.
-    wide = console if console.is_terminal else Console(file=console.file, width=_WIDTH)
-    wide.print(table)
+    # A file or a pipe has no width that the table would have to fit. In a terminal without room for
+    # them columns stand closer and names are broken; figures never are.
+    width = _width(table, console)
+    if console.is_terminal and width > console.width:
+        table.padding = (0, 0, 0, 0)
+        width = _width(table, console)
+        names = [column for column in table.columns if not column.no_wrap]
+        longest = [max((cell_len(str(cell)) for cell in c.cells), default=0) for c in names]
+        least = width - sum(max(0, length - _NAME) for length in longest)
+        width = max(least, min(width, console.width))
+    Console(file=console.file, width=width).print(table)
+
+
+def _width(table: Table, console: Console) -> int:
+    """What it takes to have each row on one line."""
+    return console.measure(table, options=console.options.update(width=_ENDLESS)).maximum
 
 
 def _numbers(table: Table, *names: str) -> None:

@@ -137,6 +137,25 @@ def test_the_command_shows_and_writes_the_comparison(tmp_path, capsys):
     assert report["missing"] == [[], ["s0-00"]]
 
 
+@pytest.mark.parametrize("count", [1, 2, 12])
+def test_few_utterances_prove_little(count, tmp_path, capsys):
+    """All of them are better in B, each by one word."""
+    for name, text in (("ref", "ONE TWO"), ("a", "ONE"), ("b", "ONE TWO")):
+        lines = [f"{n} {text}\n" for n in range(count)]
+        (tmp_path / f"{name}.txt").write_text("".join(lines))
+    files = [str(tmp_path / f"{name}.txt") for name in ("ref", "a", "b")]
+    assert cli.main(["compare", *files, "--json", str(tmp_path / "c.json")]) == 0
+    shown = capsys.readouterr().out
+    assert ("one utterance is too few" if count == 1 else "interval and p-value are rough") in shown
+    report = json.loads((tmp_path / "c.json").read_text(), parse_constant=pytest.fail)
+    drawn, matched = report["bootstrap"], report["matched_pairs"]
+    # As often as that, coins all fall alike.
+    assert drawn["p"] == matched["p"] == 0.5 ** (count - 1)
+    ends = [None, None] if count == 1 else [-0.5, -0.5]
+    assert [drawn["low"], drawn["high"]] == ends
+    assert matched["z"] == (0.0 if count == 1 else None)
+
+
 def test_without_words_there_is_nothing_to_compare():
     silent = evaluation("a", ["", ""], ["", "OH"])
     with pytest.raises(AsrError, match="the references have no words"):

@@ -1,13 +1,17 @@
 """asr score: anybody's transcripts, in the forms that people keep them in."""
 
+import io
 import json
 
 import pytest
+from rich.console import Console
 
 from asr import cli
 from asr.errors import AsrError
 from asr.manifest import write_manifest
-from asr.pairing import read_transcripts, with_speakers
+from asr.pairing import Paired, UtteranceText, read_transcripts, with_speakers
+from asr.results import from_pairs, to_record
+from asr.tables import print_table
 
 TEXTS = {"ann-1": "HELLO THERE", "ann-2": "", "bob-1": "GOOD (UH) MORNING"}
 FORMS = {
@@ -93,6 +97,30 @@ def test_the_table_and_the_tables_of_details_fit_a_hundred_columns(files, capsys
     assert max(map(len, shown.splitlines()[1:])) <= 100  # above them stand the files
 
 
+@pytest.mark.parametrize("terminal", [None, 40, 80, 300])
+def test_no_figure_is_ever_cut(terminal):
+    said = [UtteranceText(str(n), "ONE TWO") for n in range(90)]
+    heard = ["ONE", "THREE FOUR", "ONE TWO"] * 30
+    names = ["train-clean-360-of-the-other-year", "a"]
+    records = [
+        to_record(from_pairs(name, Paired(said, heard, [], [])))
+        | {"decoder": "beam + LM, rescored twice", "rtf": 0.01}
+        for name in names
+    ]
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=bool(terminal), width=terminal or 80)
+    print_table(records, "", console)
+    low, high = records[0]["wer_interval"]
+    figures = f"90 180 50.00 {100 * low:.2f}-{100 * high:.2f} 60 30 0"
+    lines = shown.getvalue().splitlines()
+    assert sum(figures in " ".join(line.split()) for line in lines) == 2
+    assert "…" not in shown.getvalue()
+    # Names take several lines where there is little room.
+    assert any(names[0] in line for line in lines) == (terminal in (None, 300))
+    if terminal == 80:
+        assert max(map(len, lines)) <= terminal
+
+
 def test_texts_are_compared_as_they_are_unless_told_otherwise(files):
     reference, hypothesis = files(ref_txt="a Don’t go, café!\n", hyp_txt="a DON'T GO CAFE\n")
     path = reference.parent / "s.json"
@@ -117,6 +145,12 @@ def test_speakers_come_from_ids_or_a_file(files):
     assert [u.speaker for u in with_speakers(found, str(table))] == ["A", "A", "B"]
     with pytest.raises(AsrError, match=r"s\.txt has no speaker for the utterance ann-2"):
         with_speakers(found, str(short))
+
+
+def test_an_utterance_id_may_be_zero(files):
+    record = {"utterance_id": 0, "audio_filepath": "a.wav", "text": "ONE"}
+    (path,) = files(h_jsonl=json.dumps(record) + "\n" + json.dumps(record | {"utterance_id": ""}))
+    assert [u.utterance_id for u in read_transcripts(path)] == ["0", "a"]
 
 
 @pytest.mark.parametrize(

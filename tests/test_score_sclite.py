@@ -86,6 +86,17 @@ def test_without_times_there_are_trn_files_alone(tmp_path):
     assert [path.read_text() for path in files] == ["ONE TWO (a)\n(b)\n", "ONE (a)\n(b)\n"]
 
 
+def test_a_speaker_is_one_word_of_an_stm_file(tmp_path):
+    said = [UtteranceText("a", "ONE", "Jane Austen", 1.0), UtteranceText("b", "", " ", 1.0)]
+    heard = ["ONE", ""]
+    words = [[Word("ONE", 0.1, 0.5, 0.9)], []]
+    texts = [utterance.text for utterance in said]
+    write_sclite(tmp_path, Evaluation("h", score(texts, heard), said, heard, words))
+    assert (tmp_path / "h.stm").read_text() == (
+        "a 1 Jane_Austen 0.000 1.000 ONE\nb 1 unknown 0.000 1.000\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

@@ -72,7 +72,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _print(comparison: Comparison, changed: int, console: Console) -> None:
-    from asr.compare import FEW_SEGMENTS
+    from asr.compare import FEW_SEGMENTS, FEW_UNITS
     from asr.results import to_record
     from asr.tables import print_table
 
@@ -82,14 +82,16 @@ def _print(comparison: Comparison, changed: int, console: Console) -> None:
     records = [to_record(evaluation) for evaluation in (comparison.first, comparison.second)]
     print_table(records, "", console)
     drawn, matched = comparison.bootstrap, comparison.matched_pairs
-    say(
-        f"B - A: {100 * comparison.difference:+.2f} points of WER, "
-        f"95 % interval {100 * drawn.low:+.2f} to {100 * drawn.high:+.2f}"
-    )
-    say(
-        f"Paired bootstrap over {drawn.units} {drawn.over}: {_p(drawn.p)}; "
-        f"B is better on {100 * drawn.improvement:.1f} % of the redrawn sets"
-    )
+    difference = f"B - A: {100 * comparison.difference:+.2f} points of WER"
+    if drawn.low is None or drawn.high is None or drawn.improvement is None:
+        say(f"{difference}\nPaired bootstrap: one utterance is too few to redraw")
+    else:
+        say(f"{difference}, 95 % interval {100 * drawn.low:+.2f} to {100 * drawn.high:+.2f}")
+        rough = " (few: interval and p-value are rough)" if drawn.units < FEW_UNITS else ""
+        say(
+            f"Paired bootstrap over {drawn.units} {drawn.over}{rough}: {_p(drawn.p)}; "
+            f"B is better on {100 * drawn.improvement:.1f} % of the redrawn sets"
+        )
     rough = " (few: the p-value is rough)" if matched.segments < FEW_SEGMENTS else ""
     say(f"Matched pairs (MAPSSWE) over {matched.segments} segments{rough}: {_p(matched.p)}")
     same = comparison.first.score.utterances - len(comparison.changes)

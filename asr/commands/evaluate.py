@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asr.commands.options import Groups, add_model, complain, load_transcriber, positive
-from asr.commands.score import add_output
+from asr.commands.score import add_output, check_output, write_all
+from asr.errors import AsrError
+
+if TYPE_CHECKING:
+    from asr.evaluate import DataSet
 
 
 def add(groups: Groups) -> None:
@@ -54,56 +61,85 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     from rich.console import Console
 
-    from asr.evaluate import describe_run, evaluate, read_data
+    from asr.evaluate import describe_run, evaluate, read_sets
     from asr.files import write_text
     from asr.results import pool, to_details, to_record
     from asr.sclite import write_sclite
     from asr.tables import print_alignments, print_details, print_table
 
-    sets = [data for path in options.data for data in read_data(path)]
+    sets = read_sets(options.data)
+    _check_outputs(options, sets)
     transcriber = load_transcriber(options)
     results = [evaluate(transcriber, data, options.batch_size) for data in sets]
     for result in results:
         for failure in result.failures:
             complain(f"not scored: {failure}")
-    console = Console()
-    if options.alignments:
-        for result in results:
-            print_alignments(result, console)
     rows = [*results, pool(results)] if options.pool else results
     described = describe_run(transcriber)
     records = [to_record(row) | described for row in rows]
-    print_table(records, f"{described['threads']} threads, {described['device']}", console)
     if options.details or options.json or options.report:
-        details = [to_details(row) for row in rows]
-        full = [record | found for record, found in zip(records, details, strict=True)]
-        if options.details:
-            for row, found in zip(rows, details, strict=True):
-                print_details(row.name, found, console)
-        if options.json:
-            report = {"model": options.model, **described, "sets": full}
-            write_text(options.json, json.dumps(report, indent=2) + "\n")
-        if options.report:
-            from asr.checkpoint import DEFAULT_MODEL
-            from asr.report.write import write_report
+        records = [record | to_details(row) for record, row in zip(records, rows, strict=True)]
 
-            write_report(
-                options.report,
-                results,
-                full,
-                transcriber.recogniser,
-                str(options.model or DEFAULT_MODEL),
-                options.report_pictures,
-                options.report_audio,
-            )
+    # What took long to get comes first: nothing that is shown or drawn can lose it.
+    outputs: list[Callable[[], object]] = []
     if options.hyp:
         lines = [
             f"{utterance.utterance_id} {hypothesis}".rstrip() + "\n"
             for result in results
             for utterance, hypothesis in zip(result.references, result.hypotheses, strict=True)
         ]
-        write_text(options.hyp, "".join(lines))
+        outputs.append(partial(write_text, options.hyp, "".join(lines)))
     if options.sclite:
+        outputs += [partial(write_sclite, options.sclite, result) for result in results]
+    if options.json:
+        report = {"model": options.model, **described, "sets": records}
+        outputs.append(partial(write_text, options.json, json.dumps(report, indent=2) + "\n"))
+    written = write_all(outputs)
+
+    console = Console()
+    if options.alignments:
         for result in results:
-            write_sclite(options.sclite, result)
-    return 1 if any(result.failures for result in results) else 0
+            print_alignments(result, console)
+    print_table(records, f"{described['threads']} threads, {described['device']}", console)
+    if options.details:
+        for record in records:
+            print_details(record["name"], record, console)
+    if options.report:
+        from asr.checkpoint import DEFAULT_MODEL
+        from asr.report.write import write_report
+
+        page = partial(
+            write_report,
+            options.report,
+            results,
+            records,
+            transcriber.recogniser,
+            str(options.model or DEFAULT_MODEL),
+            options.report_pictures,
+            options.report_audio,
+        )
+        written &= write_all([page])
+    return 0 if written and not any(result.failures for result in results) else 1
+
+
+def _check_outputs(options: argparse.Namespace, sets: Sequence[DataSet]) -> None:
+    """Refuses, before the work, what could not be written after it."""
+    from asr.sclite import check_id
+
+    for path in (options.hyp, options.json, options.report):
+        if path:
+            check_output(path)
+    names: dict[str, str] = {}
+    for data in sets:
+        for utterance in data.utterances:
+            name = utterance.utterance_id
+            if options.sclite:
+                check_id(name)
+            if options.hyp and name in names:
+                raise AsrError(
+                    f"the utterance {name} of {data.name} is in {names[name]} already, and "
+                    f"{options.hyp} can hold only one of them; leave out --hyp or one of the two"
+                )
+            names[name] = data.name
+    if options.sclite:
+        check_output(options.sclite, is_folder=True)

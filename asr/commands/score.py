@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
-from asr.commands.options import Groups
+from asr.commands.options import Groups, complain
 from asr.commands.texts import READS, add_reading, describe, read_hypotheses, read_references
+from asr.errors import AsrError
 
 
 def add(groups: Groups) -> None:
@@ -44,6 +48,41 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check_output(path: Path, is_folder: bool = False) -> None:
+    """Makes sure, before long work, that its output has a place.
+
+    Raises:
+        AsrError: a file or a folder is in its way, or nothing may be written there.
+    """
+    if os.path.exists(path) and os.path.isdir(path) != is_folder:
+        why = "it is a file; name a folder" if is_folder else "it is a folder; name a file"
+        raise AsrError(f"{path} can't be written: {why}")
+    if os.path.exists(path) and not is_folder:
+        return  # it may be a device or a pipe, whose folder does not matter
+    places = [path, *path.parents] if is_folder else path.parents
+    place = next((place for place in places if os.path.exists(place)), Path())
+    if not os.path.isdir(place):
+        raise AsrError(f"{path} can't be written: {place} is a file, not a folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise AsrError(f"{path} can't be written: the folder {place} may not be written to")
+
+
+def write_all(outputs: Iterable[Callable[[], object]]) -> bool:
+    """Writes outputs; one that can't be written is named and stops no other.
+
+    Returns:
+        Whether all have been written.
+    """
+    written = True
+    for write in outputs:
+        try:
+            write()
+        except AsrError as error:
+            complain(error)
+            written = False
+    return written
+
+
 def _score(options: argparse.Namespace) -> int:
     """Error rates of anybody's transcripts."""
     import json
@@ -63,6 +102,7 @@ def _score(options: argparse.Namespace) -> int:
         print_alignments(evaluation, console)
     record = to_record(evaluation)
     print_table([record], f"{options.hypothesis} against {options.reference}", console)
+    outputs: list[Callable[[], object]] = []
     if options.details or options.json:
         details = to_details(evaluation)
         if options.details:
@@ -76,7 +116,8 @@ def _score(options: argparse.Namespace) -> int:
                 "extra": paired.extra,
                 "sets": [record | details],
             }
-            write_text(options.json, json.dumps(report, indent=2) + "\n")
+            outputs.append(partial(write_text, options.json, json.dumps(report, indent=2) + "\n"))
     if options.sclite:
-        write_sclite(options.sclite, evaluation)
-    return 1 if paired.missing or paired.extra else 0
+        outputs.append(partial(write_sclite, options.sclite, evaluation))
+    written = write_all(outputs)
+    return 1 if paired.missing or paired.extra or not written else 0

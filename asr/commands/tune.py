@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from asr.commands.options import Groups, complain, positive
-from asr.errors import AsrError
+from asr.commands.score import check_output
 
 
 def add(groups: Groups) -> None:
@@ -52,8 +52,7 @@ def _tune(options: argparse.Namespace) -> int:
     from asr.evaluate import read_data
     from asr.tune import report, tune_decoder
 
-    if options.output.is_dir():
-        raise AsrError(f"{options.output} is a folder; name a file, such as decoder.yaml")
+    check_output(options.output)
     second_pass = None
     if options.readings or options.recurrent:
         readings = options.readings or SecondPassConfig().readings
