@@ -1,9 +1,10 @@
-"""Any audio file to 16 kHz mono float samples, at once or piece by piece."""
+"""Audio files to 16 kHz mono float samples, at once or piece by piece."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,20 @@ EXTENSIONS = frozenset(
     ]
 )
 
+# Extensions of common formats that libsndfile does not read.
+UNREADABLE = frozenset(
+    [
+        *(".3gp", ".aac", ".ac3", ".amr", ".ape", ".m4a", ".m4b", ".mka", ".mp4", ".weba"),
+        *(".webm", ".wma", ".wv"),
+    ]
+)
+
 Samples = NDArray[np.float32]
 
 _BLOCK = 1 << 19  # samples that are read at a time, of all channels together
 _LOWEST_RATE = 2_000  # Hz; below, no speech is left
+_UNKNOWN = 2**63 - 1  # samples, says libsndfile of a FLAC file that was written to a pipe
+_ENOUGH = 0.9  # of the samples that an MP3 promises; fewer are no matter of rounding
 _LOUDEST = 1e6  # far beyond full scale, even where that is 32768; the features' squares stay finite
 
 
@@ -70,15 +81,19 @@ def to_16k_mono(signal: NDArray[np.float32], rate: int, name: str | Path = "the 
 
 
 def audio_duration(path: str | Path) -> float:
-    """The length of an audio file in seconds, read from its header where the format has one.
+    """The length of an audio file in seconds, read from its header where that has one.
 
     Raises:
-        AsrError: the file is missing, no audio, or holds no samples.
+        AsrError: the file is missing, no audio, or holds no samples, or it has to be decoded to be
+            measured and is damaged.
     """
     with _open(path) as file:
-        if file.frames <= 0:
+        samples = file.frames
+        if samples == _UNKNOWN:
+            samples = sum(map(len, _read_mono(file, path, None)))
+        if samples <= 0:
             raise AsrError(f"{path} holds no audio samples")
-        return float(file.frames) / float(file.samplerate)
+        return float(samples) / float(file.samplerate)
 
 
 def count_channels(path: str | Path) -> int:
@@ -91,24 +106,59 @@ def count_channels(path: str | Path) -> int:
         return int(file.channels)
 
 
-def find_audio(folder: str | Path) -> list[Path]:
+def find_audio(folder: str | Path, extensions: Collection[str] = EXTENSIONS) -> list[Path]:
     """All files below ``folder`` with the extension of an audio format, sorted by path."""
-    found = (path for path in Path(folder).rglob("*") if path.suffix.lower() in EXTENSIONS)
-    return sorted(path for path in found if path.is_file())
+    found = (path for path in Path(folder).rglob("*") if path.suffix.lower() in extensions)
+    return sorted(path for path in found if os.path.isfile(path))
+
+
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]
+    """A file that is read from its beginning to its end.
+
+    Otherwise soundfile would seek after each piece to where libsndfile is anyway, which fails in
+    FLAC of unknown length and disturbs the decoding of MP3.
+    """
+
+    def seekable(self) -> bool:
+        return False
 
 
 def _read_mono(
     file: soundfile.SoundFile, path: str | Path, channel: int | None
 ) -> Iterator[Samples]:
     frames = max(1, _BLOCK // file.channels)
+    read = 0
     while True:
         try:
             block = file.read(frames, dtype="float32", always_2d=True)
         except (soundfile.LibsndfileError, MemoryError) as error:
             raise AsrError(f"{path} is damaged: its audio can't be decoded") from error
         if len(block) == 0:
-            return
+            break
+        read += len(block)
         yield _mono(block, channel, path)
+    # FLAC that is cut off is an error already; of other formats libsndfile counts what is there.
+    if file.format == "MP3" and read < _ENOUGH * file.frames and _says_its_length(path):
+        promised, left = file.frames / file.samplerate, read / file.samplerate
+        raise AsrError(
+            f"{path} is damaged: of its {promised:.1f} s of audio {left:.1f} s are left; "
+            "convert it, to WAV for example, to have those"
+        )
+
+
+def _says_its_length(path: str | Path) -> bool:
+    """Whether an MP3 counts its frames at its start; if not, libsndfile guesses by the first one.
+
+    Its first frame holds no audio then but a tag, in which flags and the count follow the name.
+    """
+    with open(path, "rb") as file:
+        start = file.read(10)
+        if start.startswith(b"ID3"):  # title and so on, by the length of 7 bits a byte
+            file.seek(start[6] << 21 | start[7] << 14 | start[8] << 7 | start[9], os.SEEK_CUR)
+        else:
+            file.seek(0)
+        tag = re.search(rb"(?:Xing|Info)(.{4})(.{4})", file.read(64), re.DOTALL)
+    return tag is not None and tag[1][3] & 1 == 1 and any(tag[2])
 
 
 def _mono(block: NDArray[np.float32], channel: int | None, name: str | Path) -> Samples:
@@ -161,7 +211,7 @@ def _open(path: str | Path) -> soundfile.SoundFile:
     try:
         if path.stat().st_size == 0:
             raise AsrError(f"{path} is empty (0 bytes)")
-        file: soundfile.SoundFile = soundfile.SoundFile(path)
+        file = _Forward(os.fsencode(path))  # soundfile itself encodes only what is Unicode
     except (OSError, soundfile.LibsndfileError) as error:
         if isinstance(error, PermissionError):
             raise AsrError(f"{path} may not be read: permission denied") from error

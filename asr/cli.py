@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 
@@ -40,12 +41,15 @@ COMMANDS = (
     lexicon,
 )
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)  # no room on a disk, or for this user
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
     options = _parse(arguments)
     try:
         status: int = options.run(options)
+        print(end="", flush=True)  # here, where it can still be said what goes wrong
         return status
     except AsrError as error:
         complain(error)
@@ -55,6 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:  # the reader of our output has seen enough
         sys.stdout = None  # or Python would flush it once more
+        return 1
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        complain(f"{error.filename or 'the output'} can't be written: {error.strerror}")
+        sys.stdout = None
         return 1
 
 

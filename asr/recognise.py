@@ -28,7 +28,7 @@ _FRAMES = 128
 class Recogniser:
     """A model with its decoder, for signals already in memory.
 
-    What comes out for a signal does not depend on the others in the same call.
+    On the CPU, what comes out for a signal does not depend on the others in the same call.
 
     Args:
         checkpoint: the model.

@@ -84,8 +84,8 @@ class Transcriber:
         """Transcribes one audio file and yields its segments, by start, as they come.
 
         A file of up to 36 s is one segment; of longer ones :mod:`asr.segment` makes several.
-        Segments in which nothing was said are left out. They are those of :meth:`transcribe`,
-        whatever the batch size.
+        Segments in which nothing was said are left out. On the CPU they are those of
+        :meth:`transcribe`, whatever the batch size.
 
         Args:
             path: the file, of any length; it is read as segments are asked for.
@@ -158,7 +158,8 @@ class Transcriber:
         segments = {index: (s,) for index, s in zip(heard, found, strict=True) if _says(s)}
         for index, signal in signals.items():
             duration = len(signal) / SAMPLE_RATE
-            yield index, Transcript(str(paths[index]), duration, segments.get(index, ()))
+            apart = (channel,) if channel else ()
+            yield index, Transcript(str(paths[index]), duration, segments.get(index, ()), apart)
 
     def _transcribe_long(
         self, path: Path, channel: Channel, batch_size: int, progress: Callable[[float], object]
@@ -172,9 +173,11 @@ class Transcriber:
 
         try:
             segments = tuple(self._segments(path, channel, batch_size, count))
+            several = range(1, count_channels(path) + 1) if channel == "split" else ()
         except AsrError as error:
             return error
-        return Transcript(str(path), samples / SAMPLE_RATE, segments)
+        apart = (channel,) if isinstance(channel, int) else tuple(several)
+        return Transcript(str(path), samples / SAMPLE_RATE, segments, apart)
 
     def _segments(
         self,

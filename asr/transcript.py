@@ -52,6 +52,7 @@ class Transcript:
     audio_filepath: str
     duration: float  # seconds
     segments: tuple[Segment, ...]  # by start; only those in which something was said
+    heard: tuple[int, ...] = ()  # channels, where not mixed, also those in which nothing was said
 
     @property
     def text(self) -> str:
@@ -76,5 +77,5 @@ class Transcript:
     @property
     def channels(self) -> tuple[int | None, ...]:
         """The channels that were heard, each once, in order; (None,) if they were mixed."""
-        found = {segment.channel for segment in self.segments}
+        found = {*self.heard, *(segment.channel for segment in self.segments)}
         return tuple(sorted(found, key=lambda channel: channel or 0)) or (None,)

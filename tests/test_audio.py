@@ -148,6 +148,38 @@ def test_a_truncated_file_gives_what_it_holds_or_an_error(tmp_path, speech):
         assert str(path) in message or 0 < len(samples) <= len(speech)
 
 
+def test_flac_of_unknown_length_is_read_to_its_end(tmp_path):
+    path = tmp_path / "piped.flac"
+    samples = 0.1 * np.random.default_rng(0).standard_normal(40 * SAMPLE_RATE)  # several blocks
+    soundfile.write(path, samples, SAMPLE_RATE)
+    expected = load_audio(path)
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0  # 36 bits of STREAMINFO count the samples
+    data[22:26] = bytes(4)
+    path.write_bytes(data)
+    assert audio_duration(path) == 40.0
+    assert np.array_equal(load_audio(path), expected)
+
+
+def test_mp3_is_cut_off_only_if_it_says_how_long_it_was(tmp_path, speech):
+    path = tmp_path / "speech.mp3"
+    loud = 0.3 * np.random.default_rng(0).standard_normal(SAMPLE_RATE)
+    samples = np.concatenate([np.zeros(20 * SAMPLE_RATE), loud])
+    soundfile.write(path, samples, SAMPLE_RATE, bitrate_mode="VARIABLE")
+    data = path.read_bytes()
+    assert data[13:17] == b"Xing"
+    tags = b"ID3\x04\0\0\0\0\x02\x01" + bytes(2 * 128 + 1)
+    path.write_bytes(tags + data)
+    assert len(load_audio(path)) == len(samples)
+    path.write_bytes(tags + data[: len(data) // 3])
+    with pytest.raises(AsrError, match=r"speech.mp3 is damaged: of its 21.0 s of audio \d+.\d s"):
+        load_audio(path)
+    # Without a count libsndfile expects too much of a file that begins so.
+    path.write_bytes(data[:21] + bytes(4) + data[25:])
+    assert len(load_audio(path)) == pytest.approx(len(samples), abs=3000)
+    assert audio_duration(path) * SAMPLE_RATE > len(samples) + SAMPLE_RATE
+
+
 def test_finds_audio_in_folders_below(tmp_path):
     for name in ("b.wav", "a/c.FLAC", "a/notes.txt", "d.opus"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

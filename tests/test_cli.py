@@ -1,9 +1,12 @@
 """The command line as users meet it, in processes of its own."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +17,9 @@ from asr import cli
 from asr.audio import SAMPLE_RATE
 from asr.commands import options, transcribe
 from asr.decode import DECODERS
+from asr.errors import AsrError
 from asr.evaluate import read_data
+from asr.files import write_text
 from asr.manifest import write_manifest
 from asr.writers import WRITERS
 
@@ -149,6 +154,43 @@ def test_a_wrong_command_line_shows_the_usage(arguments, capsys):
     assert capsys.readouterr().err.startswith("usage: asr")
 
 
+def test_a_full_disk_behind_the_output_is_one_clear_sentence(tmp_path):
+    path = tmp_path / "said.trn"
+    path.write_text("HE SAID (one)\n")
+    command = [sys.executable, "-m", "asr.cli", "score", path, path]
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    expected = "asr: the output can't be written: No space left on device\n"
+    assert (result.returncode, result.stderr) == (1, expected)
+
+
+def test_a_pipe_is_written_into_and_stays_one(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    write_text(path, "written")
+    assert os.read(reader, 100) == b"written"
+    os.close(reader)
+    assert path.is_fifo()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_goes_on_leading_to_what_is_written(tmp_path):
+    link, target = tmp_path / "link", tmp_path / "target.txt"
+    link.symlink_to(target)
+    write_text(link, "one")
+    write_text(link, "two")
+    assert (link.is_symlink(), target.read_text()) == (True, "two")
+
+
+def test_text_that_is_not_unicode_is_one_clear_sentence(tmp_path):
+    with pytest.raises(AsrError, match=r"x.json can't be written: \\udce9 in its text is"):
+        write_text(tmp_path / "x.json", "caf\udce9")
+    assert not list(tmp_path.iterdir())
+
+
 def test_evaluates_and_writes_figures_and_hypotheses(librivox, tmp_path):
     files = ["--json", tmp_path / "r.json", "--hyp", tmp_path / "hyp.txt"]
     files += ["--sclite", tmp_path / "nist", "--report", tmp_path / "report.html", "--details"]
@@ -156,7 +198,9 @@ def test_evaluates_and_writes_figures_and_hypotheses(librivox, tmp_path):
     broken = tmp_path / "broken.jsonl"
     (tmp_path / "gone.wav").touch()
     record = {"audio_filepath": "gone.wav", "duration": 1, "text": "X", "utterance_id": "gone"}
-    broken.write_text((tmp_path / "clips.jsonl").read_text() + json.dumps(record) + "\n")
+    write_manifest(broken, [replace(u, utterance_id=f"{u.utterance_id}-2") for u in librivox])
+    with broken.open("a") as file:
+        file.write(json.dumps(record) + "\n")
     result = run("evaluate", tmp_path / "clips.jsonl", broken, "--alignments", "--pool", *files)
     assert result.returncode == 1  # one utterance could not be scored
     assert "not scored: gone: " in result.stderr
@@ -181,6 +225,69 @@ def test_evaluates_and_writes_figures_and_hypotheses(librivox, tmp_path):
     assert "clips, broken: word errors" in (tmp_path / "report.html").read_text(encoding="utf-8")
     lines = (tmp_path / "hyp.txt").read_text().splitlines()
     assert [line.split()[0] for line in lines[:5]] == [u.utterance_id for u in librivox]
+
+
+def evaluate(*arguments):
+    return cli.main(["evaluate", *map(str, arguments), "--decoder", "greedy"])
+
+
+def test_an_output_that_can_not_be_written_loses_no_other(librivox, tmp_path, capsys):
+    clips = tmp_path / "clips.jsonl"
+    write_manifest(clips, librivox[1:2])
+    text, figures = tmp_path / "hyp.txt", tmp_path / "r.json"
+    outputs = ["--hyp", text, "--sclite", tmp_path / "nist", "--report", tmp_path / "page.html"]
+    assert evaluate(clips, *outputs, "--json", tmp_path) == 1
+    complaint = f"asr: {tmp_path} can't be written: it is a folder; name a file\n"
+    assert capsys.readouterr() == ("", complaint)  # at once: nothing has been scored
+    assert evaluate(clips, *outputs[:2], "--sclite", clips / "nist") == 1
+    assert f"{clips} is a file, not a folder" in capsys.readouterr().err
+    assert not text.exists()
+    outputs[1] = tmp_path / ("x" * 300)  # shows when it is written
+    assert evaluate(clips, *outputs, "--json", figures) == 1
+    (complaint,) = [line for line in capsys.readouterr().err.splitlines() if "asr: " in line]
+    assert "can't be written: File name too long" in complaint
+    assert {"nist", "page.html", "r.json"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_sets_of_one_name_are_told_apart(librivox, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    gone = replace(librivox[0], audio_filepath="gone.wav")
+    for folder, clips in (("a", librivox[1:2]), ("b", librivox[1:3]), ("c", [gone])):
+        (tmp_path / folder).mkdir()
+        write_manifest(tmp_path / folder / "dev.jsonl", clips)
+    sets = [f"{folder}/dev.jsonl" for folder in "abc"]
+    assert evaluate(*sets, "--sclite", "nist", "--json", "r.json") == 1
+    assert {f"{x}_dev.jsonl.ref.trn" for x in "abc"} <= {p.name for p in Path("nist").iterdir()}
+    records = json.loads(Path("r.json").read_text())["sets"]
+    assert [record["name"] for record in records] == sets
+    assert [record["utterances"] for record in records] == [1, 2, 0]
+    # Where nothing was scored there is no error rate.
+    assert records[2]["wer"] is records[2]["cer"] is None
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if sets[2] in line]
+    assert row.split() == [sets[2], "greedy", "0", "0", *"--000---"]
+    assert evaluate(*sets[:2], "--hyp", "hyp.txt") == 1
+    name = librivox[1].utterance_id
+    assert f"utterance {name} of {sets[1]} is in {sets[0]} already" in capsys.readouterr().err
+    assert evaluate(sets[0], sets[0]) == 1
+    assert f"{sets[0]} is given 2 times" in capsys.readouterr().err
+
+
+def test_what_a_folder_lacks_is_reported(librivox, tmp_path, capsys):
+    chapter = tmp_path / "dev" / "7" / "1"
+    chapter.mkdir(parents=True)
+    texts = [librivox[1].text, "GONE", "ROOM 101"]
+    lines = [f"7-1-000{number} {text}\n" for number, text in enumerate(texts)]
+    (chapter / "7-1.trans.txt").write_text("".join(lines))
+    for number in (0, 2):
+        shutil.copy(librivox[1].audio_filepath, chapter / f"7-1-000{number}.wav")
+    assert evaluate(tmp_path / "dev", "--json", tmp_path / "r.json") == 1
+    complaints = [line for line in capsys.readouterr().err.splitlines() if "asr: " in line]
+    assert [line.partition(" (")[0] for line in complaints] == [
+        "asr: not scored: 7-1-0001",
+        "asr: not scored: 7-1-0002",
+    ]
+    (record,) = json.loads((tmp_path / "r.json").read_text())["sets"]
+    assert (record["utterances"], record["failed"]) == (1, 2)
 
 
 def test_a_folder_of_subsets_gives_a_row_for_each(librivox, tmp_path):

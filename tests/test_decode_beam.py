@@ -1,6 +1,7 @@
 """The beam decoder on long utterances: pieces, threads, hot words, times, and what it refuses."""
 
 import math
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -266,6 +267,13 @@ def test_hundreds_of_phrases_are_one_automaton():
             for p, boost in phrases.items()
         )
         assert earned == pytest.approx(expected)
+
+
+def test_where_nothing_can_be_kept_it_is_compiled_all_the_same():
+    code = "import asr.decode.search, asr.align.viterbi, asr.lexicon.training"
+    env = os.environ | {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
+    env.pop("NUMBA_CACHE_DIR", None)  # the only place left
+    assert subprocess.run([sys.executable, "-c", code], env=env, check=False).returncode == 0
 
 
 def test_nothing_is_compiled_for_the_greedy_decoder():

@@ -17,6 +17,7 @@ import soundfile
 
 from asr import cli
 from asr.audio import SAMPLE_RATE, load_audio
+from asr.commands.options import _read_hotwords
 from asr.commands.transcribe import FORMATS
 
 
@@ -117,12 +118,64 @@ def test_wishes_that_need_files_say_so(talks, transcribe, wish):
     assert err == f"asr: {' '.join(wish)} needs files to write: add -o FOLDER or --beside\n"
 
 
+def test_formats_that_name_no_recording_need_files_for_several(talks, transcribe):
+    status, out, err = transcribe(talks, "--format", "srt")
+    assert (status, out) == (1, "")
+    expected = "asr: --format srt of 3 inputs needs files to write: add -o FOLDER or --beside\n"
+    assert err == expected
+
+
 def test_an_output_that_cannot_be_written_is_one_clear_sentence(talks, transcribe):
     Path("out").write_text("in the way")
     status, _, err = transcribe(talks / "a.wav", "-o", "out")
     assert status == 1
     assert err.startswith("asr: out/a.txt can't be written: ")
     assert len(err.splitlines()) == 1
+
+
+def test_an_output_that_cannot_be_written_stops_no_other(talks, transcribe):
+    (talks / "a.txt").mkdir()
+    long = talks / f"{'n' * 251}.wav"  # with .txt or .wav as long as a name may be
+    shutil.copy(talks / "a.wav", long)
+    status, _, err = transcribe(talks / "a.wav", talks / "deep", long, "--beside")
+    assert (status, len(err.splitlines())) == (1, 1)
+    assert err.startswith("asr: talks/a.txt can't be written: ")
+    for done in (long, talks / "deep" / "b.wav", talks / "deep" / "er" / "c.wav"):
+        assert done.with_suffix(".txt").read_text().strip()
+
+
+def test_what_cannot_be_the_name_of_a_file_stops_no_other(talks, transcribe):
+    name = "n" * 300
+    status, out, err = transcribe(name, talks / "a.wav")
+    assert (status, err) == (1, f"asr: {name} does not exist\n")
+    assert out.strip()
+
+
+def test_hot_words_may_be_many_and_hold_slashes(tmp_path):
+    words = [f"WORD{number}" for number in range(50)]
+    assert _read_hotwords(", ".join(words)) == words
+    assert _read_hotwords("AC/DC, FOO") == ["AC/DC", "FOO"]
+    (tmp_path / "words").write_text("AC/DC\nFOO, BAR\n")
+    assert _read_hotwords(str(tmp_path / "words")) == ["AC/DC", "FOO, BAR"]
+
+
+def test_a_name_that_is_not_utf8_is_written_as_text(talks, transcribe):
+    name = talks / os.fsdecode(b"caf\xe9.wav")
+    shutil.copy(talks / "a.wav", name)
+    assert transcribe(name, talks / "a.wav", "--format", "all", "-o", "out") == (0, "", "")
+    assert len(files(Path("out"))) == 2 * len(FORMATS)
+    (path,) = (path for path in Path("out").glob("caf*.json"))
+    assert json.loads(path.read_text())["audio_filepath"] == r"talks/caf\udce9.wav"
+    status, out, _ = transcribe(name, talks / "a.wav")
+    assert (status, out.split("\t")[0]) == (0, r"talks/caf\udce9.wav")
+
+
+def test_audio_of_other_formats_in_a_folder_is_reported(talks, transcribe):
+    (talks / "deep" / "b.m4a").write_bytes(b"\0\0\0\x20ftypM4A ")
+    status, _, err = transcribe(talks, talks / "deep", "-o", "out")
+    assert (status, len(err.splitlines())) == (1, 1)
+    assert err.startswith("asr: talks/deep/b.m4a is in a format that can't be read; convert it")
+    assert "deep/b.txt" in files(Path("out"))
 
 
 def test_channels_show_in_every_format(talks, transcribe, librivox):
@@ -144,6 +197,19 @@ def test_channels_show_in_every_format(talks, transcribe, librivox):
     status, out, err = transcribe("call.wav", "--channel", 3)
     assert (status, out) == (1, "")
     assert err == "asr: call.wav has 2 channels: there is no channel 3\n"
+
+
+def test_a_silent_channel_has_its_line_too(transcribe, librivox, tmp_path):
+    speech = load_audio(librivox[1].audio_filepath)
+    for name, right in (("call", speech), ("hush", 0 * speech)):
+        both = np.stack([0 * speech, right], axis=1)
+        soundfile.write(tmp_path / f"{name}.wav", both, SAMPLE_RATE)
+    options = ["--channel", "split", "--format", "trn", "-o", tmp_path]
+    assert transcribe(tmp_path, *options)[0] == 0
+    assert (tmp_path / "hush.trn").read_text() == "(hush-1)\n(hush-2)\n"
+    first, second = (tmp_path / "call.trn").read_text().splitlines()
+    assert first == "(call-1)"
+    assert second.endswith(" (call-2)")
 
 
 def test_a_long_file_prints_its_segments_line_by_line(talks, transcribe, librivox):

@@ -18,13 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from asr.align.rows import Rows
+from asr.compiled import compiled
 from asr.errors import AsrError
 from asr.tokenizer import BLANK
 
@@ -154,11 +154,7 @@ def _moved(scores: _Scores, units: int) -> _Scores:
     return _Scores(scores.first + shift, blank, unit, scores.base + float(peak))
 
 
-def _compiled(function: Any) -> Any:
-    return njit(nogil=True, cache=True, error_model="numpy")(function)
-
-
-@_compiled
+@compiled
 def _advance(
     rows: Floats,
     text: NDArray[np.uint16],
@@ -195,7 +191,7 @@ def _advance(
     return blank, unit
 
 
-@_compiled
+@compiled
 def _trace(
     rows: Floats,
     first_frame: int,

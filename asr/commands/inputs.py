@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asr.errors import AsrError
+from asr.files import printable
 
 STDIN = "-"
 
@@ -38,16 +39,19 @@ def collect(arguments: Sequence[str], scratch: Path) -> tuple[list[Input], list[
             stream.
 
     Returns:
-        The inputs, and one sentence for each argument that is none.
+        The inputs, and one sentence for each argument or file in a folder that is none.
     """
-    found: dict[str, Input] = {}
-    problems = []
+    found: dict[Path, Input] = {}
+    problems: dict[str, None] = {}
     for argument in arguments:
         try:
             for given in _inputs(argument, scratch):
-                found.setdefault(given.shown, given)
+                if isinstance(given, AsrError):
+                    problems[str(given)] = None
+                else:
+                    found.setdefault(given.path, given)
         except AsrError as error:
-            problems.append(str(error))
+            problems[str(error)] = None
     inputs = list(found.values())
     for index in _clashing(inputs, lambda given: given.beside or given.name):
         path = inputs[index].path
@@ -58,35 +62,41 @@ def collect(arguments: Sequence[str], scratch: Path) -> tuple[list[Input], list[
         for index in clashing:
             name = inputs[index].path.resolve().relative_to(top)
             inputs[index] = replace(inputs[index], name=name)
-    return inputs, problems
+    return inputs, list(problems)
 
 
-def _inputs(argument: str, scratch: Path) -> Iterator[Input]:
+def _inputs(argument: str, scratch: Path) -> Iterator[Input | AsrError]:
     if argument == STDIN:
         yield _standard_input(scratch)
         return
     path = Path(argument)
     matches = [path]
-    if not path.exists() and glob.has_magic(argument):
+    # Not Path's methods, to which a name that is too long or may not be looked up is an error.
+    if not os.path.exists(path) and glob.has_magic(argument):
         matches = sorted(map(Path, glob.glob(argument, recursive=True)))
         if not matches:
             raise AsrError(f"no file matches {argument}")
     for match in matches:
-        yield from _in_folder(match) if match.is_dir() else [_input(match, Path(match.stem))]
+        if os.path.isdir(match):
+            yield from _in_folder(match)
+        else:
+            yield _input(match, Path(match.stem))
 
 
-def _in_folder(folder: Path) -> Iterator[Input]:
-    from asr.audio import find_audio
+def _in_folder(folder: Path) -> Iterator[Input | AsrError]:
+    from asr.audio import UNREADABLE, find_audio
 
-    found = find_audio(folder)
-    if not found:
+    found, unreadable = find_audio(folder), find_audio(folder, UNREADABLE)
+    if not found and not unreadable:
         raise AsrError(f"{folder} is a folder without audio files")
     for path in found:
         yield _input(path, path.relative_to(folder).with_suffix(""))
+    for path in unreadable:  # no inputs, or the output of talk.mp3 would be named for talk.m4a too
+        yield AsrError(f"{path} is in a format that can't be read; convert it, to FLAC for example")
 
 
 def _input(path: Path, name: Path) -> Input:
-    return Input(path, str(path), name, path.with_suffix(""))
+    return Input(path, printable(path), name, path.with_suffix(""))
 
 
 def _standard_input(scratch: Path) -> Input:

@@ -88,10 +88,11 @@ def _read_hotwords(argument: str | None) -> list[str]:
 
     if argument is None:
         return []
-    path = Path(argument)
-    looks_like_a_path = os.sep in argument or path.suffix == ".txt"
+    looks_like_a_path = argument.endswith(".txt") or (os.sep in argument and "," not in argument)
     phrases = (
-        read_text(path).splitlines() if path.is_file() or looks_like_a_path else argument.split(",")
+        read_text(Path(argument)).splitlines()
+        if looks_like_a_path or os.path.isfile(argument)  # not Path's, to which a list may be long
+        else argument.split(",")
     )
     found = [phrase.strip() for phrase in phrases if phrase.strip()]
     if not found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections import Counter
@@ -22,15 +23,18 @@ if TYPE_CHECKING:
 # Repeated from asr.writers, which is not needed for --help.
 FORMATS = ("txt", "json", "srt", "vtt", "tsv", "ctm", "trn")
 
+_NAMELESS = ("srt", "vtt", "tsv")  # don't say which recording they are of
+
 
 def add(groups: Groups) -> None:
     """Its options."""
     transcribe = groups.add_parser(
         "transcribe",
         help="write down what is said in audio files",
-        description="Transcribe audio files of any length, and all audio files of folders. One "
-        "input prints its text; several print path, tab, text. A file that can't be read is "
-        "reported and skipped. What is done stays when the rest is interrupted.",
+        description="Transcribe audio files of any length, and all audio files of folders: WAV, "
+        "FLAC, MP3, Ogg with Vorbis or Opus, AIFF, AU, CAF, RF64, W64 and NIST SPHERE. One input "
+        "prints its text; several print path, tab, text. A file that can't be read is reported "
+        "and skipped. What is done stays when the rest is interrupted.",
         epilog="Example: asr transcribe talks/*.flac --format srt -o subtitles",
     )
     transcribe.add_argument(
@@ -73,12 +77,17 @@ def _transcribe(options: argparse.Namespace) -> int:
         inputs, problems = collect(options.audio, Path(scratch))
         for problem in problems:
             complain(problem)
+        if not to_files and len(inputs) > 1 and options.format in _NAMELESS:
+            raise AsrError(
+                f"--format {options.format} of {len(inputs)} inputs needs files to write: "
+                "add -o FOLDER or --beside"
+            )
         outputs = {given: _outputs(given, formats, options) for given in inputs}
         if options.skip_existing:
             outputs = {
                 given: paths
                 for given, paths in outputs.items()
-                if not all(path.exists() for path in paths)
+                if not all(map(os.path.exists, paths))
             }
         counts = Counter(failed=len(problems))
         if outputs:
@@ -120,12 +129,15 @@ def _write_all(
         )
         for index, result in results:
             given = inputs[index]
-            if isinstance(result, AsrError):
-                _fail(result, given, counts)
+            try:
+                if isinstance(result, AsrError):
+                    raise result
+                result = replace(result, audio_filepath=given.shown)
+                for path in outputs[given]:
+                    write_text(path, WRITERS[path.suffix[1:]](result))
+            except AsrError as error:
+                _fail(error, given, counts)
                 continue
-            result = replace(result, audio_filepath=given.shown)
-            for path in outputs[given]:
-                write_text(path, WRITERS[path.suffix[1:]](result))
             if not to_files:
                 named = len(inputs) > 1 and options.format == "txt"
                 for line in WRITERS[options.format](result).splitlines(keepends=True):

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr.audio import audio_duration
-from asr.corpora.summary import Problem, Reason, printable
+from asr.corpora.summary import Problem, Reason
 from asr.errors import AsrError
+from asr.files import printable
 from asr.manifest import Utterance
 from asr.progress import track
 from asr.text import foreign_characters, normalise

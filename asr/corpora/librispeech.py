@@ -15,11 +15,11 @@ from asr.corpora.summary import (
     Reason,
     Summary,
     make_folder,
-    printable,
     write_data_set,
 )
 from asr.corpora.textfile import read_text
 from asr.errors import AsrError
+from asr.files import printable
 from asr.manifest import Utterance
 
 _TRANSCRIPTS = "*.trans.txt"

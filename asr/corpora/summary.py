@@ -54,11 +54,6 @@ class Summary:
     notes: tuple[str, ...]  # what to know about the data set as a whole
 
 
-def printable(path: str | Path) -> str:
-    """A path as text, even if its bytes are none."""
-    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def make_folder(folder: Path) -> None:
     """Makes a folder to write into.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from asr.decode.search import compiled
+from asr.compiled import compiled
 from asr.decode.tables import NONE, Floats, Ints, Readings, Search, Spans
 
 

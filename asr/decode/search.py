@@ -2,9 +2,8 @@
 arXiv 1408.2873, algorithm 1, and Graves and Jaitly 2014).
 
 Compiled by numba: it comes as a wheel wherever librosa does, so nobody needs a compiler; it keeps
-machine code on disk beside this file, or in the user's cache folder if that is read-only, so only
-the first run on a machine waits for it; and it lets go of Python's lock, so utterances are searched
-side by side in threads.
+machine code on disk, so only the first run on a machine waits for it; and it lets go of Python's
+lock, so utterances are searched side by side in threads.
 
 A *state* of the search is a word history and a node of the lexicon tree (or of the tree of words
 spelled outside the lexicon). Its probability is the sum over all alignments that lead to it, in two
@@ -30,9 +29,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from asr.compiled import compiled, inner
 from asr.decode.tables import (
     FRAMES,
     HISTORIES,
@@ -58,16 +57,6 @@ from asr.decode.tables import (
 # How much likelier than its look-ahead a word may turn out at its end: where the beam is full, a
 # word is not looked up in the language model if even that would give it no place.
 RESCUE = 50.0
-
-
-def compiled(function: Any) -> Any:
-    """What Python calls."""
-    return njit(nogil=True, cache=True, error_model="numpy")(function)
-
-
-def inner(function: Any) -> Any:
-    """What only compiled functions call: it is kept on disk as part of them."""
-    return njit(nogil=True, error_model="numpy")(function)
 
 
 @inner

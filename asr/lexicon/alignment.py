@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.compiled import compiled
 from asr.lexicon.graphone import Graphone
 from asr.lexicon.phones import PHONES, Phones
 from asr.text import ALPHABET
@@ -66,7 +66,7 @@ def _decode(code: int) -> Phones:
     return (PHONES[first], PHONES[second])
 
 
-@numba.njit(cache=True)
+@compiled
 def _graphone(letter, phones, end, count):  # type: ignore[no-untyped-def]
     """The number of the graphone of ``letter`` and the ``count`` phones before ``end``."""
     code = 0
@@ -77,7 +77,7 @@ def _graphone(letter, phones, end, count):  # type: ignore[no-untyped-def]
     return letter * _CODES + code
 
 
-@numba.njit(cache=True)
+@compiled
 def _expect(letters, phones, letter_starts, phone_starts, probability):  # type: ignore[no-untyped-def]
     """Expected counts of all graphones, by the forward and the backward pass over each pair."""
     counts = np.zeros_like(probability)
@@ -106,7 +106,7 @@ def _expect(letters, phones, letter_starts, phone_starts, probability):  # type:
     return counts
 
 
-@numba.njit(cache=True)
+@compiled
 def _best(letters, phones, letter_starts, phone_starts, probability):  # type: ignore[no-untyped-def]
     """The code of each letter's phones in the likeliest way, -1 where there is none (Viterbi)."""
     codes = np.full(len(letters), -1)

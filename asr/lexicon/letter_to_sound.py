@@ -12,10 +12,10 @@ from collections import defaultdict
 from itertools import chain
 from pathlib import Path
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.compiled import compiled
 from asr.lexicon.graphone import Graphone
 from asr.lexicon.phones import Phones
 from asr.lm.binary import read_binary, write_binary
@@ -99,7 +99,7 @@ _Arrays = tuple[
 ]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _search(
     letters: NDArray[np.int64],
     graphones: NDArray[np.int64],
@@ -156,7 +156,7 @@ def _search(
     return paths, scores
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _score(state: np.int64, word: int, top: int, arrays: _Arrays) -> tuple[float, np.int64]:
     """:meth:`NgramModel.score`, compiled."""
     words, log_prob, backoff, first_child, suffix = arrays
