@@ -177,6 +177,7 @@ def test_curves_keep_every_epoch_of_a_run_that_was_killed(recipe_path, tmp_path)
     wait_for_steps(process, run / STATE, 2)
     process.kill()
     process.communicate()
+    time.sleep(1)  # files of curves are read in the order of the seconds they were begun in
     train(load_recipe(recipe_path, [f"output={run}", *settings]), resume=True)
     curves = EventAccumulator(str(run))
     curves.Reload()

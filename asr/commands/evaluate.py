@@ -135,7 +135,7 @@ def _check_outputs(options: argparse.Namespace, sets: Sequence[DataSet]) -> None
             name = utterance.utterance_id
             if options.sclite:
                 check_id(name)
-            if options.hyp and name in names:
+            if options.hyp and names.get(name, data.name) != data.name:
                 raise AsrError(
                     f"the utterance {name} of {data.name} is in {names[name]} already, and "
                     f"{options.hyp} can hold only one of them; leave out --hyp or one of the two"
