@@ -61,10 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = None  # or Python would flush it once more
         return 1
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno in _FULL:
+            complain(f"{error.filename or 'the output'} can't be written: {error.strerror}")
+            sys.stdout = None
+        elif error.filename:  # it is too long a name, or its folder may not be searched
+            complain(f"{error.filename} can't be used: {error.strerror}")
+        else:
             raise
-        complain(f"{error.filename or 'the output'} can't be written: {error.strerror}")
-        sys.stdout = None
         return 1
 
 

@@ -101,7 +101,7 @@ def run(
 def _check(recipe: Recipe, texts: Sequence[Path]) -> None:
     """Refuses at once what would fail, or be of no use, after hours of training."""
     for path in texts:
-        if path == Path("-") or path.is_fifo():
+        if path == Path("-") or (os.path.exists(path) and not os.path.isfile(path)):
             raise AsrError(f"the text {path} is read several times, which needs a file; name one")
     lm = recipe.lm
     if texts and lm.head == "intermediate" and not recipe.model.intermediate_layer:

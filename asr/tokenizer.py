@@ -59,13 +59,13 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """What :func:`load_tokenizer` needs to make this tokenizer again."""
+        """What :func:`from_json` makes this tokenizer from again."""
 
     def __len__(self) -> int:
         return len(self.units)
 
     def save(self, path: str | Path) -> None:
-        write_text(path, json.dumps({"kind": self.kind, **self.to_json()}, indent=1) + "\n")
+        write_text(path, json.dumps(self.to_json(), indent=1) + "\n")
 
 
 class CharacterTokenizer(Tokenizer):
@@ -93,7 +93,7 @@ class CharacterTokenizer(Tokenizer):
         return " ".join(text.split())
 
     def to_json(self) -> dict[str, Any]:
-        return {"characters": self._characters}
+        return {"kind": self.kind, "characters": self._characters}
 
 
 class BpeTokenizer(Tokenizer):
@@ -169,7 +169,7 @@ class BpeTokenizer(Tokenizer):
         return " ".join(text.split())
 
     def to_json(self) -> dict[str, Any]:
-        return {"sentencepiece": base64.b64encode(self._model).decode()}
+        return {"kind": self.kind, "sentencepiece": base64.b64encode(self._model).decode()}
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> BpeTokenizer:
@@ -236,7 +236,7 @@ class PhoneTokenizer(Tokenizer):
             return word  # it can't be recognised, and counts as an error
 
     def to_json(self) -> dict[str, Any]:
-        return {"phones": list(self._phones)}
+        return {"kind": self.kind, "phones": list(self._phones)}
 
 
 def load_tokenizer(path: str | Path) -> Tokenizer:
@@ -246,15 +246,25 @@ def load_tokenizer(path: str | Path) -> Tokenizer:
         AsrError: the file is missing or is no tokenizer of a known kind.
     """
     try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
-        if record["kind"] == CharacterTokenizer.kind:
-            return CharacterTokenizer(record["characters"])
-        if record["kind"] == BpeTokenizer.kind:
-            return BpeTokenizer.from_json(record)
-        if record["kind"] == PhoneTokenizer.kind:
-            return PhoneTokenizer(record["phones"])
+        return from_json(json.loads(Path(path).read_text(encoding="utf-8")))
+    except AsrError as error:
+        raise AsrError(f"the tokenizer {path} can't be used: {error}") from error
     except OSError as error:
         raise AsrError(f"the tokenizer {path} {why_unreadable(error)}") from error
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         raise AsrError(f"the tokenizer {path} is damaged") from error
-    raise AsrError(f"the tokenizer {path} is of an unknown kind: {record['kind']}")
+
+
+def from_json(record: dict[str, Any]) -> Tokenizer:
+    """What :meth:`Tokenizer.to_json` was made from.
+
+    Raises:
+        AsrError: it is of an unknown kind.
+    """
+    if record["kind"] == CharacterTokenizer.kind:
+        return CharacterTokenizer(record["characters"])
+    if record["kind"] == BpeTokenizer.kind:
+        return BpeTokenizer.from_json(record)
+    if record["kind"] == PhoneTokenizer.kind:
+        return PhoneTokenizer(record["phones"])
+    raise AsrError(f"its units are of an unknown kind: {record['kind']}")

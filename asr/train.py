@@ -45,7 +45,13 @@ from asr.progress import bar, console
 from asr.recognise import Recogniser
 from asr.score import Score, score
 from asr.state import Progress, TrainingState, read_state
-from asr.tokenizer import BpeTokenizer, CharacterTokenizer, PhoneTokenizer, Tokenizer
+from asr.tokenizer import (
+    BpeTokenizer,
+    CharacterTokenizer,
+    PhoneTokenizer,
+    Tokenizer,
+    from_json,
+)
 
 STATE = "state.pt"
 MODEL = "model"
@@ -255,12 +261,12 @@ def _step(state: TrainingState, batch: Batch, rate: float, device: torch.device)
 
 def _make_tokenizer(recipe: Recipe, kind: UnitKind, saved: dict[str, Any] | None) -> Tokenizer:
     """The units of a head: those that a run's state has ``saved``, or new ones."""
-    if kind == "characters":
-        return CharacterTokenizer(saved["characters"]) if saved else CharacterTokenizer()
-    if kind == "phones":
-        return PhoneTokenizer(saved["phones"]) if saved else PhoneTokenizer()
     if saved:
-        return BpeTokenizer.from_json(saved)
+        return from_json(saved)
+    if kind == "characters":
+        return CharacterTokenizer()
+    if kind == "phones":
+        return PhoneTokenizer()
     texts = (utterance.text for utterance in read_manifests(recipe.data, recipe.data.train))
     return BpeTokenizer.train(texts, recipe.units.size)
 

@@ -69,7 +69,7 @@ def test_moments_that_lay_otherwise_in_memory_go_on_as_those_of_the_same_weights
 def test_only_the_data_that_it_was_trained_on_go_with_a_state(tmp_path):
     fresh().save(tmp_path / "state.pt")
     record = read_record(tmp_path / "state.pt")
-    assert record["tokenizers"][0] == {"characters": "ABCD"}
+    assert record["tokenizers"][0] == {"kind": "characters", "characters": "ABCD"}
     fresh().restore(record)
     with pytest.raises(AsrError, match=r"training data of the run in runs/small have changed"):
         fresh("others").restore(record)

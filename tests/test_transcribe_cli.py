@@ -144,11 +144,17 @@ def test_an_output_that_cannot_be_written_stops_no_other(talks, transcribe):
         assert done.with_suffix(".txt").read_text().strip()
 
 
-def test_what_cannot_be_the_name_of_a_file_stops_no_other(talks, transcribe):
+def test_what_cannot_be_the_name_of_a_file_stops_no_other(talks, transcribe, capsys):
     name = "n" * 300
     status, out, err = transcribe(name, talks / "a.wav")
     assert (status, err) == (1, f"asr: {name} does not exist\n")
     assert out.strip()
+    for command in (["evaluate", name], ["score", name, name], ["transcribe", "--model", name]):
+        audio = [str(talks / "a.wav")] if command[0] == "transcribe" else []
+        assert cli.main([*command, *audio]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"asr: {name}")
+        assert line.endswith("can't be used: File name too long")
 
 
 def test_hot_words_may_be_many_and_hold_slashes(tmp_path):

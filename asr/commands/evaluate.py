@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.commands.options import Groups, add_model, complain, load_transcriber, positive
-from asr.commands.score import add_output, check_output, write_all
+from asr.commands.outputs import check_output, write_all
+from asr.commands.score import add_output
 from asr.errors import AsrError
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.commands.options import Groups, positive
+from asr.commands.outputs import check_output
 from asr.errors import AsrError
 
 if TYPE_CHECKING:
@@ -218,8 +219,7 @@ def _info(options: argparse.Namespace) -> int:
 def _check_output(path: Path, *, exact: bool) -> None:
     from asr.lm.arpa import EXTENSIONS
 
-    if path.is_dir():
-        raise AsrError(f"{path} is a folder; name a file, such as {path / 'words.lm'}")
+    check_output(path)
     if exact and path.name.endswith(EXTENSIONS):
         raise AsrError(f"{path} will be an ARPA file, which is exact; leave --exact out")
 

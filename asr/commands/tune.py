@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from asr.commands.options import Groups, complain, positive
-from asr.commands.score import check_output
+from asr.commands.outputs import check_output
 
 
 def add(groups: Groups) -> None:
