@@ -39,21 +39,22 @@ def change_channel(samples: Samples, config: AugmentConfig, random: np.random.Ge
     return samples
 
 
-def mask(features: Tensor, config: AugmentConfig) -> Tensor:
+def draw_masks(frames: int, bins: int, config: AugmentConfig) -> tuple[Tensor, Tensor]:
     """SpecAugment without time warping (Park et al. 2019), from torch's random state.
 
-    Args:
-        features: normalised features of one utterance, shape (frames, bins); masked parts become
-            0, the utterance's mean. The number of time masks grows with the utterance.
+    The number of time masks grows with the utterance.
+
+    Returns:
+        What is kept of an utterance's frames, shape (frames,), and of its bins, shape (bins,): 1,
+        and 0 where they are masked.
     """
     # A mask copies what it is given, so it is given one bin or one frame of the image.
-    frames, bins = torch.ones(1, 1, len(features)), torch.ones(1, features.shape[1], 1)
+    kept_frames, kept_bins = torch.ones(1, 1, frames), torch.ones(1, bins, 1)
     for _ in range(config.frequency_masks):
-        bins = mask_along_axis(bins, config.frequency_width, 0.0, axis=1)
-    seconds = len(features) / FRAMES_PER_SECOND
-    for _ in range(math.ceil(seconds * config.time_masks_per_second)):
-        frames = mask_along_axis(frames, config.time_width, 0.0, axis=2)
-    return features * (bins * frames)[0].T
+        kept_bins = mask_along_axis(kept_bins, config.frequency_width, 0.0, axis=1)
+    for _ in range(math.ceil(frames / FRAMES_PER_SECOND * config.time_masks_per_second)):
+        kept_frames = mask_along_axis(kept_frames, config.time_width, 0.0, axis=2)
+    return kept_frames[0, 0], kept_bins[0, :, 0]
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -117,7 +118,7 @@ def _decode_all(utterances: Iterable[Utterance]) -> Iterator[Samples | AsrError]
             return error
 
     utterances = list(utterances)
-    with ThreadPoolExecutor(2) as pool:  # libsndfile decodes outside of Python's lock
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # libsndfile decodes outside of Python's lock
         for start in range(0, len(utterances), 64):  # no more in memory than that
             yield from pool.map(decode, utterances[start : start + 64])
 

@@ -30,10 +30,13 @@ def add_noise(samples: Samples, decibels: float, slope: float, random: Random) -
         slope: of the noise's power towards high frequencies: 0 is white noise, 1 pink, 2 brown.
         random: where the noise comes from.
     """
-    spectrum = np.fft.rfft(random.standard_normal(len(samples), np.float32))
-    hertz = np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE)
+    from scipy import fft  # here, because transcribing needs none of this
+
+    length = fft.next_fast_len(len(samples), real=True)  # a prime one would take a hundred times
+    spectrum = fft.rfft(random.standard_normal(length, np.float32))
+    hertz = fft.rfftfreq(length, 1 / SAMPLE_RATE).astype(np.float32)
     spectrum *= np.maximum(hertz, 50.0) ** (-slope / 2)  # below 50 Hz there is no speech to cover
-    return mix(samples, np.fft.irfft(spectrum, len(samples)), decibels)
+    return mix(samples, fft.irfft(spectrum, length)[: len(samples)], decibels)
 
 
 def mix(samples: Samples, other: NDArray[np.floating], decibels: float) -> Samples:

@@ -158,7 +158,7 @@ class TrainConfig(Section):
     checkpoint_every: Positive = 200  # steps
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = "auto"
-    workers: Natural | Literal["auto"] = "auto"  # loader processes: none on CPU, four on CUDA
+    workers: Natural | Literal["auto"] = "auto"  # loader processes: none on CPU, else all cores but two
 
 
 class RecurrentConfig(Section):

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
@@ -24,13 +26,31 @@ from asr.audio import SAMPLE_RATE
 from asr.cache import AudioCache, open_cache
 from asr.config import AugmentConfig, DataConfig
 from asr.errors import AsrError
-from asr.features import HOP, extract
+from asr.features import extract_together, feature_frames
 from asr.manifest import Utterance, read_manifest
 from asr.tokenizer import Tokenizer, UnrepresentableText
 
 
+class _Tensors:
+    """Small tensors that belong together; their class is a dataclass."""
+
+    def to(self, device: torch.device) -> Self:
+        return type(self)(*(tensor.to(device, non_blocking=True) for tensor in self._all()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # From process to process by value: torch would send a file for each, and wait for it.
+        return _restore, (type(self), [tensor.numpy() for tensor in self._all()])
+
+    def _all(self) -> list[Tensor]:
+        return [getattr(self, name) for name in self.__dataclass_fields__]  # type: ignore[attr-defined]
+
+
+def _restore(kind: type[_Tensors], arrays: list[NDArray[Any]]) -> _Tensors:
+    return kind(*map(torch.from_numpy, arrays))
+
+
 @dataclass(frozen=True)
-class Targets:
+class Targets(_Tensors):
     """What is to be recognised in the utterances of a batch."""
 
     units: Tensor  # of all utterances, one after another
@@ -41,31 +61,56 @@ class Targets:
         units = torch.tensor([unit for sequence in sequences for unit in sequence])
         return cls(units, torch.tensor([len(sequence) for sequence in sequences]))
 
-    def to(self, device: torch.device) -> Targets:
-        return Targets(
-            self.units.to(device, non_blocking=True), self.lengths.to(device, non_blocking=True)
-        )
+
+@dataclass(frozen=True)
+class Masks(_Tensors):
+    """What a batch lets through: 1, or 0 where it is masked."""
+
+    frames: Tensor  # (views * utterances, frames)
+    bins: Tensor  # (views * utterances, bins)
 
 
 @dataclass(frozen=True)
 class Batch:
     """Utterances padded to the longest of them; with two views, all once and then all again."""
 
-    features: Tensor  # (batch, frames, bins)
-    lengths: Tensor  # frames of each utterance, (batch,)
+    signals: Tensor  # (utterances, samples)
+    samples: tuple[int, ...]  # of each utterance
+    warps: tuple[float, ...]  # of each one's vocal tract
+    masks: Masks
     targets: Targets
     intermediate: Targets  # of the intermediate head, if there is one
     seconds: float  # of audio, padding not counted
     views: int = 1
 
+    def features(self) -> tuple[Tensor, Tensor]:
+        """What the model is shown, made on the device that the batch is on.
+
+        Returns:
+            shape (views * utterances, frames, bins), masked parts and padding 0, an utterance's
+            mean; and the frames of each, shape (views * utterances,).
+        """
+        bins = self.masks.bins.shape[1]
+        features = extract_together(self.signals, self.samples, bins, self.warps)
+        kept = self.masks.frames[:, :, None] * self.masks.bins[:, None]
+        lengths = [feature_frames(samples) for samples in self.samples] * self.views
+        return (
+            features.repeat(self.views, 1, 1) * kept,
+            torch.tensor(lengths, device=features.device),
+        )
+
     def to(self, device: torch.device) -> Batch:
         return replace(
             self,
-            features=self.features.to(device, non_blocking=True),
-            lengths=self.lengths.to(device, non_blocking=True),
+            signals=self.signals.to(device, non_blocking=True),
+            masks=self.masks.to(device),
             targets=self.targets.to(device),
             intermediate=self.intermediate.to(device),
         )
+
+    def pin_memory(self) -> Batch:
+        """What a loader calls to speed up the way to a GPU."""
+        return replace(self, signals=self.signals.pin_memory())
 
 
 @dataclass(frozen=True)
@@ -76,6 +121,7 @@ class Draw:
     speed: float
     warp: float
     seed: int
+    views: int = 1  # of it in its batch, each masked in its own way
 
 
 @dataclass(frozen=True)
@@ -88,37 +134,41 @@ class TrainingSet(Dataset[Batch]):
     augment: AugmentConfig
     mel_bins: int
     digest: str  # of what is trained on: utterances, their transcripts and lengths, in order
-    views: int = 1  # of every utterance in its batch, each masked in its own way
 
     def __getitem__(self, draws: Sequence[Draw]) -> Batch:
-        heard = [self._features(draw) for draw in draws]
-        features = [
-            self._masked(f, draw.seed + view)
-            for view in range(self.views)
-            for f, draw in zip(heard, draws, strict=True)
+        views = draws[0].views
+        signals = [self._signal(draw) for draw in draws]
+        masks = [
+            self._masks(feature_frames(len(signal)), draw.seed + view)
+            for view in range(views)
+            for signal, draw in zip(signals, draws, strict=True)
         ]
         return Batch(
-            features=pad_sequence(features, batch_first=True),
-            lengths=torch.tensor([len(f) for f in features]),
-            targets=Targets.of([self.targets[d.index] for d in draws] * self.views),
-            intermediate=Targets.of([self.intermediate[d.index] for d in draws] * self.views),
-            seconds=self.views * sum(self.seconds(draw) for draw in draws),
-            views=self.views,
+            signals=pad_sequence(signals, batch_first=True),
+            samples=tuple(len(signal) for signal in signals),
+            warps=tuple(draw.warp for draw in draws),
+            masks=Masks(
+                pad_sequence([frames for frames, _ in masks], batch_first=True),
+                torch.stack([bins for _, bins in masks]),
+            ),
+            targets=Targets.of([self.targets[d.index] for d in draws] * views),
+            intermediate=Targets.of([self.intermediate[d.index] for d in draws] * views),
+            seconds=views * sum(self.seconds(draw) for draw in draws),
+            views=views,
         )
 
     def seconds(self, draw: Draw) -> float:
         return self.cache.samples(draw.index) / draw.speed / SAMPLE_RATE
 
-    def _features(self, draw: Draw) -> Tensor:
+    def _signal(self, draw: Draw) -> Tensor:
         samples = augment.change_speed(torch.from_numpy(self.cache[draw.index]), draw.speed)
         random = np.random.default_rng(draw.seed)
-        heard = augment.change_channel(samples.numpy(), self.augment, random)
-        return extract(torch.from_numpy(heard), self.mel_bins, draw.warp)
+        return torch.from_numpy(augment.change_channel(samples.numpy(), self.augment, random))
 
-    def _masked(self, features: Tensor, seed: int) -> Tensor:
+    def _masks(self, frames: int, seed: int) -> tuple[Tensor, Tensor]:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return augment.mask(features, self.augment)
+            return augment.draw_masks(frames, self.mel_bins, self.augment)
 
 
 def manifest_path(config: DataConfig, name: str) -> Path:
@@ -190,11 +240,6 @@ def load_training_set(
     return training, problems
 
 
-def feature_frames(samples: int) -> int:
-    """How many feature frames that many samples give."""
-    return 1 + samples // HOP
-
-
 def frames_needed(target: Sequence[int]) -> int:
     """The fewest frames that CTC can align ``target`` with: repeated units need a blank between."""
     repeats = sum(a == b for a, b in pairwise(target))
@@ -202,9 +247,14 @@ def frames_needed(target: Sequence[int]) -> int:
 
 
 def plan_epoch(
-    training: TrainingSet, seed: int, epoch: int, batch_seconds: float, short_first: bool
+    training: TrainingSet,
+    seed: int,
+    epoch: int,
+    batch_seconds: float,
+    views: int = 1,
+    short_first: bool = False,
 ) -> list[list[Draw]]:
-    """Draws the batches of one epoch.
+    """Draws the batches of one epoch, in which every utterance stands ``views`` times.
 
     Utterances of like length go together, so that little is padded: they are sorted by length,
     each length first stretched by a random few per cent so that no two epochs make the same
@@ -216,14 +266,14 @@ def plan_epoch(
     seeds = random.integers(2**62, size=count)
     widest = round(training.augment.vocal_tract * 100)  # in steps that the filters are kept for
     warps = 1.0 + random.integers(-widest, widest, size=count, endpoint=True) / 100
-    draws = [Draw(i, float(speeds[i]), float(warps[i]), int(seeds[i])) for i in range(count)]
+    draws = [Draw(i, float(speeds[i]), float(warps[i]), int(seeds[i]), views) for i in range(count)]
     stretched = np.array([training.seconds(d) for d in draws]) * random.uniform(0.95, 1.05, count)
     batches: list[list[Draw]] = [[]]
     longest = 0.0
     for index in np.argsort(stretched, kind="stable"):
         draw = draws[index]
         longest = max(longest, training.seconds(draw))
-        if batches[-1] and longest * (len(batches[-1]) + 1) * training.views > batch_seconds:
+        if batches[-1] and longest * (len(batches[-1]) + 1) * views > batch_seconds:
             batches.append([])
             longest = training.seconds(draw)
         batches[-1].append(draw)
@@ -233,7 +283,7 @@ def plan_epoch(
 
 
 def load_batches(
-    training: TrainingSet, batches: Sequence[Sequence[Draw]], workers: int, pinned: bool
+    training: TrainingSet, batches: Iterable[Sequence[Draw]], workers: int, pinned: bool
 ) -> DataLoader[Batch]:
     """Makes the batches, in order, ahead of their use in ``workers`` processes (0: in this one)."""
     return DataLoader(
@@ -242,6 +292,6 @@ def load_batches(
         batch_size=None,
         num_workers=workers,
         pin_memory=pinned,
-        prefetch_factor=4 if workers else None,
+        prefetch_factor=2 if workers else None,
         generator=torch.Generator(),  # or it would draw from the random state that dropout uses
     )

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from asr.audio import SAMPLE_RATE
 
@@ -65,6 +67,59 @@ def extract(samples: Tensor, bins: int = 80, warp: float = 1.0) -> Tensor:
     return normalise(log_mel(at_one_level(samples), bins, warp))
 
 
+def extract_together(
+    signals: Tensor, samples: Sequence[int], bins: int = 80, warps: Sequence[float] | None = None
+) -> Tensor:
+    """Normalised log-mel features of several utterances, made where the signals are.
+
+    On the CPU one by one, the same to the bit as :func:`extract`; on a GPU all at once.
+
+    Args:
+        signals: 16 kHz, shape (utterances, samples), zero beyond each one's end.
+        samples: of each utterance.
+        warps: of each utterance's vocal tract.
+
+    Returns:
+        shape (utterances, frames, bins), zero beyond each one's frames.
+    """
+    warps = warps or [1.0] * len(samples)
+    if signals.is_cuda:
+        return extract_at_once(signals, samples, bins, warps)
+    each = zip(signals, samples, warps, strict=True)
+    features = [extract(signal[:length], bins, warp) for signal, length, warp in each]
+    return pad_sequence(features, batch_first=True)
+
+
+def extract_at_once(
+    signals: Tensor, samples: Sequence[int], bins: int, warps: Sequence[float]
+) -> Tensor:
+    """:func:`extract_together` for a device that is slow to be told what to do."""
+    device = signals.device
+    lengths = torch.tensor(samples, device=device)
+    level = (signals.double().square().sum(1) / lengths.clamp(min=1)).sqrt().float()
+    gain = (_LEVEL / level).clamp(max=_MOST_GAIN)  # of silence, anything
+    spectra = torch.stft(
+        signals * gain[:, None],
+        WINDOW,
+        HOP,
+        window=_window().to(device),
+        pad_mode="constant",
+        return_complex=True,
+    )
+    power = torch.view_as_real(spectra).square().sum(-1)  # (utterances, 201, frames)
+    filters = torch.stack([_filters_on(device, bins, warp) for warp in warps])
+    features = torch.log(power.transpose(1, 2) @ filters + _FLOOR)
+    frames = 1 + lengths // HOP
+    inside = torch.arange(features.shape[1], device=device) < frames[:, None]
+    mean = (features * inside[:, :, None]).sum(1) / frames[:, None]
+    return (features - mean[:, None]) / _SCALE * inside[:, :, None]
+
+
+def feature_frames(samples: int) -> int:
+    """How many feature frames that many samples give."""
+    return 1 + samples // HOP
+
+
 @functools.cache
 def _window() -> Tensor:
     return torch.hann_window(WINDOW)
@@ -86,6 +141,11 @@ def _filters(bins: int, warp: float) -> Tensor:
     falling = (upper - hertz) / (upper - centre)
     triangles = torch.minimum(rising, falling).clamp(min=0.0)
     return (triangles * 2.0 / (upper - lower)).float()
+
+
+@functools.cache
+def _filters_on(device: torch.device, bins: int, warp: float) -> Tensor:
+    return _filters(bins, warp).to(device)
 
 
 def _warp(hertz: Tensor, factor: float) -> Tensor:

@@ -62,9 +62,24 @@ class FrontEnd(nn.Module):
         x = features[:, None]
         for convolution in self.convolutions:
             x = x * within(lengths, x.shape[2])[:, None, :, None]
-            x = functional.relu(convolution(x))
+            x = functional.relu(_convolve(convolution, x))
             lengths = halved(lengths)
         return self.projection(x.transpose(1, 2).flatten(2)), lengths
+
+
+def _convolve(convolution: nn.Module, x: Tensor) -> Tensor:
+    # From a single channel cuDNN takes a quarter of a training step for the weights' gradient.
+    if x.is_cuda and x.shape[1] == 1:
+        return convolve_by_product(convolution, x)
+    convolved: Tensor = convolution(x)
+    return convolved
+
+
+def convolve_by_product(convolution: nn.Module, x: Tensor) -> Tensor:
+    """A convolution of the front-end, from one channel, as a product of patches and weights."""
+    patches = functional.pad(x[:, 0], (1, 1, 1, 1)).unfold(1, 3, 2).unfold(2, 3, 2).flatten(3)
+    weight, bias = convolution.get_parameter("weight"), convolution.get_parameter("bias")
+    return functional.linear(patches, weight.flatten(1), bias).permute(0, 3, 1, 2)
 
 
 class Encoder(nn.Module):

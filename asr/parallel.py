@@ -24,8 +24,11 @@ def side_by_side(
 ) -> tuple[Tensor, Tensor]:
     """Applies each module to its own input.
 
-    In parallel on a CPU with two threads or more; elsewhere one after the other.
+    In parallel on a CPU with two threads or more, and on CUDA in two streams; elsewhere one after
+    the other.
     """
+    if inputs[0].is_cuda:
+        return _in_two_streams(modules, inputs)
     if inputs[0].device.type != "cpu" or torch.get_num_threads() < 2:
         return modules[0](inputs[0]), modules[1](inputs[1])
     if not torch.is_grad_enabled():
@@ -35,6 +38,27 @@ def side_by_side(
         modules, len(parameters[0]), *inputs, *parameters[0], *parameters[1]
     )
     return left, right
+
+
+def _in_two_streams(
+    modules: tuple[nn.Module, nn.Module], inputs: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """The backward pass takes the same streams: autograd sees to it."""
+    here = torch.cuda.current_stream(inputs[0].device)
+    there = _second_stream(inputs[0].device)
+    there.wait_stream(here)
+    with torch.cuda.stream(there):
+        right = modules[1](inputs[1])
+    left = modules[0](inputs[0])
+    here.wait_stream(there)
+    inputs[1].record_stream(there)  # or their memory might be used anew too early
+    right.record_stream(here)
+    return left, right
+
+
+@functools.cache
+def _second_stream(device: torch.device) -> torch.cuda.Stream:
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 class _SideBySide(torch.autograd.Function):

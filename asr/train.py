@@ -8,8 +8,9 @@ RUN/events.*     curves for TensorBoard
 from __future__ import annotations
 
 import math
+import os
 import time
-from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ from asr.checkpoint import Checkpoint, find_model, read_weights, save_model
 from asr.config import Recipe, TrainConfig, UnitKind
 from asr.data import (
     Batch,
+    Draw,
     load_batches,
     load_training_set,
     manifest_path,
@@ -133,7 +135,28 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         f"{parameters / 1e6:.1f} M parameters on {device} in {precision}"
         + (f"; resumed in epoch {progress.epoch + 1}" if record else "")
     )
-    workers = (4 if device.type == "cuda" else 0) if config.workers == "auto" else config.workers
+    workers = _loaders(device) if config.workers == "auto" else config.workers
+
+    def plan(epoch: int) -> list[list[Draw]]:
+        return plan_epoch(
+            training,
+            recipe.seed,
+            epoch,
+            config.batch_seconds,
+            views(config, epoch),
+            short_first=config.short_first and epoch == 0,
+        )
+
+    # One loader for all epochs: while the dev set is scored it makes the next one's first batches.
+    to_come = chain.from_iterable(plan(epoch) for epoch in range(progress.epoch, config.epochs))
+    batches = iter(
+        load_batches(
+            training,
+            islice(to_come, progress.batch, None),
+            workers,
+            pinned=device.type == "cuda",
+        )
+    )
 
     from torch.utils.tensorboard import SummaryWriter  # here: it takes a second to import
 
@@ -146,25 +169,15 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
 
     with stop_signal() as stop, _progress_bar() as display:
         while progress.epoch < config.epochs:
-            heard = replace(training, views=views(config, progress.epoch))
-            plan = plan_epoch(
-                heard,
-                recipe.seed,
-                progress.epoch,
-                config.batch_seconds,
-                short_first=config.short_first and progress.epoch == 0,
-            )
+            count = len(plan(progress.epoch))
             task = display.add_task(
-                f"epoch {progress.epoch + 1}/{config.epochs}", total=len(plan), status=""
+                f"epoch {progress.epoch + 1}/{config.epochs}", total=count, status=""
             )
             display.update(task, completed=progress.batch)
-            batches = load_batches(
-                heard, plan[progress.batch :], workers, pinned=device.type == "cuda"
-            )
             start = time.perf_counter()
             model.train()
-            for batch in batches:
-                done = (progress.epoch + progress.batch / len(plan)) / config.epochs
+            for batch in islice(batches, count - progress.batch):
+                done = (progress.epoch + progress.batch / count) / config.epochs
                 rate = one_cycle(config.peak_rate, config.warm_up, done)
                 loss = _step(state, batch.to(device), rate, device)
                 progress.batch += 1
@@ -221,6 +234,11 @@ def views(config: TrainConfig, epoch: int) -> int:
     return 2 if consistent else 1
 
 
+def _loaders(device: torch.device) -> int:
+    """How many processes make batches: a GPU is fast enough to wait for fewer than all cores."""
+    return max(1, (os.cpu_count() or 1) - 2) if device.type == "cuda" else 0
+
+
 def _step(state: TrainingState, batch: Batch, rate: float, device: torch.device) -> float:
     """One update of the weights; returns the loss of the main head.
 
@@ -229,8 +247,9 @@ def _step(state: TrainingState, batch: Batch, rate: float, device: torch.device)
     config, progress = state.recipe.train, state.progress
     for optimizer in state.optimizers:
         set_rate(optimizer, rate)
+    features, lengths = batch.features()
     with autocast(state.precision, device):
-        emissions = state.model(batch.features, batch.lengths)
+        emissions = state.model(features, lengths)
     loss, main = training_loss(emissions, batch, config)
     for optimizer in state.optimizers:
         optimizer.zero_grad(set_to_none=True)

@@ -8,14 +8,13 @@ from asr.cache import open_cache
 from asr.config import AugmentConfig, DataConfig
 from asr.data import (
     TrainingSet,
-    feature_frames,
     frames_needed,
     load_batches,
     load_training_set,
     plan_epoch,
 )
 from asr.errors import AsrError
-from asr.features import extract
+from asr.features import extract, feature_frames
 from asr.manifest import write_manifest
 from asr.tokenizer import CharacterTokenizer
 
@@ -64,7 +63,7 @@ def test_a_batch_depends_on_nothing_but_its_draws(training):
     assert torch.equal(torch.get_rng_state(), before)
     elsewhere = list(load_batches(training, plan[:2], workers=1, pinned=False))
     for a, b in zip(here, elsewhere, strict=True):
-        assert torch.equal(a.features, b.features)
+        assert torch.equal(a.features()[0], b.features()[0])
         assert torch.equal(a.targets.units, b.targets.units)
 
 
@@ -73,53 +72,55 @@ def test_without_augmentation_a_batch_holds_the_plain_features(training):
         training,
         augment=AugmentConfig(speeds=(1.0,), frequency_masks=0, time_masks_per_second=0),
     )
-    (batch,) = load_batches(plain, plan_epoch(plain, 1, 0, 1000.0, True), 0, False)
-    draws = plan_epoch(plain, 1, 0, 1000.0, True)[0]
+    (batch,) = load_batches(plain, plan_epoch(plain, 1, 0, 1000.0, short_first=True), 0, False)
+    draws = plan_epoch(plain, 1, 0, 1000.0, short_first=True)[0]
+    heard, lengths = batch.features()
     targets = batch.targets.units.split(batch.targets.lengths.tolist())
     for row, draw in enumerate(draws):
         features = extract(torch.from_numpy(plain.cache[draw.index]))
-        assert int(batch.lengths[row]) == len(features)
-        assert torch.equal(batch.features[row, : len(features)], features)
+        assert int(lengths[row]) == len(features)
+        assert torch.equal(heard[row, : len(features)], features)
         assert targets[row].tolist() == plain.targets[draw.index]
 
 
 def test_masks_and_speeds_change_what_is_heard(training):
-    draws = [d for batch in plan_epoch(training, 1, 0, 30.0, True) for d in batch]
+    draws = [d for batch in plan_epoch(training, 1, 0, 30.0, short_first=True) for d in batch]
     assert {d.speed for d in draws} == {0.9, 1.0, 1.1}
     slow = next(d for d in draws if d.speed == 0.9)
     batch = training[[slow]]
     samples = training.cache.samples(slow.index)
-    assert int(batch.lengths[0]) == pytest.approx(feature_frames(int(samples / 0.9)), abs=1)
-    masked = (batch.features[0] == 0.0).float().mean()
+    features, lengths = batch.features()
+    assert int(lengths[0]) == pytest.approx(feature_frames(int(samples / 0.9)), abs=1)
+    masked = (features[0] == 0.0).float().mean()
     assert 0.02 < masked < 0.9
 
 
 def test_two_views_of_an_utterance_differ_in_their_masks_alone(training):
-    twice = replace(training, views=2)
-    plan = plan_epoch(twice, 1, 0, 30.0, True)
+    plan = plan_epoch(training, 1, 0, 30.0, views=2, short_first=True)
     for draws in plan:
-        assert 2 * max(twice.seconds(d) for d in draws) * len(draws) <= 30.0
-    batch = twice[plan[0]]
-    first, second = batch.features.chunk(2)
-    assert torch.equal(*batch.lengths.chunk(2))
+        assert 2 * max(training.seconds(d) for d in draws) * len(draws) <= 30.0
+    batch = training[plan[0]]
+    features, lengths = batch.features()
+    first, second = features.chunk(2)
+    assert torch.equal(*lengths.chunk(2))
     assert not torch.equal(first, second)
     kept = (first != 0) & (second != 0)
     assert torch.equal(first[kept], second[kept])
-    assert batch.targets.units.tolist() == 2 * training[plan[0]].targets.units.tolist()
-    assert torch.equal(first, training[plan[0]].features)
+    alone = training[[replace(draw, views=1) for draw in plan[0]]]
+    assert batch.targets.units.tolist() == 2 * alone.targets.units.tolist()
+    assert torch.equal(first, alone.features()[0])
 
 
 def test_vocal_tracts_are_stretched_within_the_bounds(training):
     plain = AugmentConfig(frequency_masks=0, time_masks_per_second=0)
     warped = replace(training, augment=plain.model_copy(update={"vocal_tract": 0.1}))
-    draws = [d for batch in plan_epoch(warped, 1, 0, 30.0, True) for d in batch]
+    draws = [d for batch in plan_epoch(warped, 1, 0, 30.0, short_first=True) for d in batch]
     assert 0.9 <= min(d.warp for d in draws) < max(d.warp for d in draws) <= 1.1
-    assert {
-        d.warp for d in (draw for b in plan_epoch(training, 1, 0, 30.0, True) for draw in b)
-    } == {1.0}
+    unwarped_draws = [d for batch in plan_epoch(training, 1, 0, 30.0) for d in batch]
+    assert {d.warp for d in unwarped_draws} == {1.0}
     draw = next(d for d in draws if d.warp != 1.0)
-    heard = warped[[draw]].features[0]
-    unwarped = warped[[replace(draw, warp=1.0)]].features[0]
+    heard = warped[[draw]].features()[0]
+    unwarped = warped[[replace(draw, warp=1.0)]].features()[0]
     assert heard.shape == unwarped.shape
     assert not torch.allclose(heard, unwarped, atol=0.1)
 

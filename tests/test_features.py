@@ -4,9 +4,10 @@ import pytest
 import soundfile
 import torch
 import torchaudio
+from torch.nn.utils.rnn import pad_sequence
 
-from asr.audio import SAMPLE_RATE
-from asr.features import extract, log_mel, normalise
+from asr.audio import SAMPLE_RATE, load_audio
+from asr.features import extract, extract_at_once, extract_together, log_mel, normalise
 
 
 @pytest.fixture(scope="module", params=range(5))
@@ -63,3 +64,18 @@ def test_normalisation_takes_the_mean_off_each_bin(speech):
     features = normalise(log_mel(speech))
     assert features.mean(dim=0).abs().max() < 1e-4
     assert 0.3 < features.std() < 2.0
+
+
+def test_all_at_once_is_what_it_is_one_by_one(librivox):
+    signals = [torch.from_numpy(load_audio(u.audio_filepath)) for u in librivox]
+    signals += [torch.zeros(5000), torch.full((1,), 0.1), signals[0][:799] / 1000]
+    warps = [1.0, 0.9, 1.1, 1.05, 1.0, 0.95, 1.0, 1.0]
+    samples = [len(signal) for signal in signals]
+    padded = pad_sequence(signals, batch_first=True)
+    expected = extract_together(padded, samples, 80, warps)
+    for row, (signal, warp) in enumerate(zip(signals, warps, strict=True)):
+        alone = extract(signal, 80, warp)
+        assert torch.equal(expected[row, : len(alone)], alone)
+        assert not expected[row, len(alone) :].any()
+    together = extract_at_once(padded, samples, 80, warps)
+    torch.testing.assert_close(together, expected, atol=1e-4, rtol=0)

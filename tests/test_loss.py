@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from asr.config import TrainConfig
-from asr.data import Batch, Targets
+from asr.data import Batch, Masks, Targets
 from asr.loss import consistency_loss, ctc_loss, training_loss
 from asr.model import Emissions
 
@@ -49,7 +49,8 @@ def test_each_view_learns_from_the_other_as_it_is():
 def test_the_heads_are_weighted_and_have_their_own_targets():
     emissions = Emissions(log_probs(2, 8, 5), torch.tensor([8, 8]), log_probs(2, 8, 7))
     targets, other = Targets.of([[1, 2], [1, 2]]), Targets.of([[6, 5, 3], [6, 5, 3]])
-    batch = Batch(torch.empty(0), torch.tensor([8, 8]), targets, other, 1.0, views=2)
+    nothing = Masks(torch.empty(0), torch.empty(0))
+    batch = Batch(torch.empty(0), (), (), nothing, targets, other, 1.0, views=2)
     config = TrainConfig(intermediate_weight=0.25, consistency_weight=0.5)
     main = ctc_loss(emissions.log_probs, emissions.lengths, targets)
     middle = ctc_loss(emissions.intermediate, emissions.lengths, other)

@@ -9,10 +9,10 @@ from asr.checkpoint import load_model
 from asr.config import EncoderConfig, FrontEndConfig, ModelConfig
 from asr.decode import GreedyDecoder
 from asr.features import extract
-from asr.model import AcousticModel, VariationalDropout, halved
+from asr.model import AcousticModel, VariationalDropout, convolve_by_product, halved
 from asr.parallel import side_by_side
 from asr.recognise import Recogniser
-from asr.recurrent import CELLS, RecurrentLayer, reversal
+from asr.recurrent import CELLS, RecurrentLayer, reversal, turn
 
 CONFIGS = {
     "one direction": ModelConfig(encoder=EncoderConfig(layers=2, hidden=24, bidirectional=False)),
@@ -131,6 +131,33 @@ def test_both_directions_equal_torchs_own_bidirectional_layer(cell):
     outputs = layer(inputs, reversal(lengths, 20))
     for column, length in enumerate(lengths.tolist()):
         torch.testing.assert_close(outputs[:length, column], expected[:length, column])
+
+
+def test_turning_round_hands_gradients_back_to_their_frames():
+    order = reversal(torch.tensor([3, 5]), 6)
+    inputs = torch.randn(6, 2, 4, requires_grad=True)
+    weights = torch.randn(6, 2, 4)
+    (turn(inputs, order) * weights).sum().backward()
+    assert torch.equal(inputs.grad[:3, 0], weights[:3, 0].flip(0))
+    assert torch.equal(inputs.grad[:5, 1], weights[:5, 1].flip(0))
+    assert torch.equal(inputs.grad[5], weights[5])
+
+
+@pytest.mark.parametrize("shape", [(2, 17, 80), (1, 40, 21)])
+def test_a_convolution_can_be_a_product(shape):
+    torch.manual_seed(0)
+    convolution = torch.nn.Conv2d(1, 8, kernel_size=3, stride=2, padding=1)
+    x = torch.randn(shape)[:, None]
+    expected = convolution(x)
+    product = convolve_by_product(convolution, x)
+    torch.testing.assert_close(product, expected)
+    wanted = list(convolution.parameters())
+    for a, b in zip(
+        torch.autograd.grad(product.square().sum(), wanted),
+        torch.autograd.grad(expected.square().sum(), wanted),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
 
 
 def test_side_by_side_gives_the_gradients_of_one_after_the_other():
