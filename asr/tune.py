@@ -42,9 +42,9 @@ _WIDTHS: tuple[Widths, ...] = (
     (24, 10.0, -6.0),
     (48, 12.0, -7.0),
     (96, 14.0, -7.0),
-    (192, 16.0, -8.0),
-    (384, 18.0, -9.0),
-    (768, 20.0, -10.0),
+    (192, 16.0, -7.0),
+    (384, 18.0, -7.0),
+    (768, 20.0, -7.0),
 )
 _REFINING = _WIDTHS[4]  # costs a quarter of the widest
 _TOLERANCE = 0.001  # of WER, for a narrower beam

@@ -128,12 +128,12 @@ def test_the_page_opens_and_shows_the_layer_that_is_chosen(page, odd_pages):
 
 def test_units_of_a_layer_are_drawn_as_asked(clip, tmp_path, capsys):
     page = tmp_path / "g.html"
-    arguments = ["inspect", "gates", clip, "--layer", "2", "--units", "3,300", "-o", str(page)]
+    arguments = ["inspect", "gates", clip, "--layer", "2", "--units", "3,500", "-o", str(page)]
     table = said(main(arguments), capsys)
     assert str(page) in table
     layers = data_of(page)["layers"]
     shown = {layer["number"]: [unit["unit"] for unit in layer["shown"]] for layer in layers}
-    assert shown.pop(2) == [3, 300]
+    assert shown.pop(2) == [3, 500]
     assert not any(shown.values())
     assert [unit["reads"] for unit in layers[1]["shown"]] == ["→", "←"]
 
