@@ -158,7 +158,8 @@ class TrainConfig(Section):
     checkpoint_every: Positive = 200  # steps
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = "auto"
-    workers: Natural | Literal["auto"] = "auto"  # loader processes: none on CPU, else all cores but two
+    # Processes that make batches: none on the CPU, and beside a GPU all cores but two.
+    workers: Natural | Literal["auto"] = "auto"
 
 
 class RecurrentConfig(Section):
