@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from asr.batch import Batch, Targets
 from asr.config import TrainConfig
-from asr.data import Batch, Targets
 from asr.model import Emissions, within
 from asr.tokenizer import BLANK
 

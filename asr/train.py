@@ -23,11 +23,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from asr import card
 from asr.audio import Samples
+from asr.batch import Batch
 from asr.cache import open_cache
 from asr.checkpoint import Checkpoint, find_model, read_weights, save_model
 from asr.config import Recipe, TrainConfig, UnitKind
 from asr.data import (
-    Batch,
     Draw,
     load_batches,
     load_training_set,

@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from asr.batch import Batch, Masks, Targets
 from asr.config import TrainConfig
-from asr.data import Batch, Masks, Targets
 from asr.loss import consistency_loss, ctc_loss, training_loss
 from asr.model import Emissions
 
