@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asr.features import extract_together, feature_frames
+from asr.features import extract_together
 
 
 class _Tensors:
@@ -77,13 +77,9 @@ class Batch:
             mean; and the frames of each, shape (views * utterances,).
         """
         bins = self.masks.bins.shape[1]
-        features = extract_together(self.signals, self.samples, bins, self.warps)
+        features, lengths = extract_together(self.signals, self.samples, bins, self.warps)
         kept = self.masks.frames[:, :, None] * self.masks.bins[:, None]
-        lengths = [feature_frames(samples) for samples in self.samples] * self.views
-        return (
-            features.repeat(self.views, 1, 1) * kept,
-            torch.tensor(lengths, device=features.device),
-        )
+        return features.repeat(self.views, 1, 1) * kept, lengths.repeat(self.views)
 
     def to(self, device: torch.device) -> Batch:
         return replace(

@@ -32,7 +32,7 @@ def add_noise(samples: Samples, decibels: float, slope: float, random: Random) -
     """
     from scipy import fft  # here, because transcribing needs none of this
 
-    length = fft.next_fast_len(len(samples), real=True)  # a prime one would take a hundred times
+    length = fft.next_fast_len(len(samples), real=True)  # a prime one takes 26 times as long
     spectrum = fft.rfft(random.standard_normal(length, np.float32))
     hertz = fft.rfftfreq(length, 1 / SAMPLE_RATE).astype(np.float32)
     spectrum *= np.maximum(hertz, 50.0) ** (-slope / 2)  # below 50 Hz there is no speech to cover

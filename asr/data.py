@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -197,6 +198,20 @@ def plan_epoch(
     if short_first:
         return batches
     return [batches[i] for i in random.permutation(len(batches))]
+
+
+@contextmanager
+def loaders_named() -> Iterator[None]:
+    """Says in a sentence that a loader process died: torch raises its error at any place."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise AsrError(
+            "a process that makes batches was killed, perhaps for want of memory; go on with "
+            "--resume and a smaller train.workers, or 0 to do without such processes"
+        ) from error
 
 
 def load_batches(

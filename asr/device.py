@@ -43,7 +43,7 @@ def choose_precision(precision: str, device: torch.device) -> str:
     """Settles ``auto``: what trains faster here, measured on the CPU, known on CUDA.
 
     On the CPU that is bfloat16 only where the processor multiplies it at full rate. On CUDA it is
-    float16: only there do cuDNN's recurrent layers keep their weights on the chip.
+    float16, the only one in which torch lets cuDNN keep recurrent weights on the chip.
     """
     if precision != "auto":
         return precision

@@ -11,12 +11,15 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from asr.audio import SAMPLE_RATE
+
+Count = TypeVar("Count", int, Tensor)
 
 WINDOW = 400  # samples, 25 ms
 HOP = 160  # samples, 10 ms
@@ -69,7 +72,7 @@ def extract(samples: Tensor, bins: int = 80, warp: float = 1.0) -> Tensor:
 
 def extract_together(
     signals: Tensor, samples: Sequence[int], bins: int = 80, warps: Sequence[float] | None = None
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """Normalised log-mel features of several utterances, made where the signals are.
 
     On the CPU one by one, the same to the bit as :func:`extract`; on a GPU all at once.
@@ -80,23 +83,24 @@ def extract_together(
         warps: of each utterance's vocal tract.
 
     Returns:
-        shape (utterances, frames, bins), zero beyond each one's frames.
+        shape (utterances, frames, bins), zero beyond each one's frames; and these, (utterances,).
     """
+    lengths = torch.tensor([feature_frames(count) for count in samples], device=signals.device)
     warps = warps or [1.0] * len(samples)
     if signals.is_cuda:
-        return extract_at_once(signals, samples, bins, warps)
+        return extract_at_once(signals, samples, bins, warps), lengths
     each = zip(signals, samples, warps, strict=True)
-    features = [extract(signal[:length], bins, warp) for signal, length, warp in each]
-    return pad_sequence(features, batch_first=True)
+    features = [extract(signal[:count], bins, warp) for signal, count, warp in each]
+    return pad_sequence(features, batch_first=True), lengths
 
 
 def extract_at_once(
     signals: Tensor, samples: Sequence[int], bins: int, warps: Sequence[float]
 ) -> Tensor:
-    """:func:`extract_together` for a device that is slow to be told what to do."""
+    """The features of :func:`extract_together`, for a device that is slow to be told what to do."""
     device = signals.device
-    lengths = torch.tensor(samples, device=device)
-    level = (signals.double().square().sum(1) / lengths.clamp(min=1)).sqrt().float()
+    counts = torch.tensor(samples, device=device)
+    level = (signals.double().square().sum(1) / counts.clamp(min=1)).sqrt().float()
     gain = (_LEVEL / level).clamp(max=_MOST_GAIN)  # of silence, anything
     spectra = torch.stft(
         signals * gain[:, None],
@@ -109,13 +113,13 @@ def extract_at_once(
     power = torch.view_as_real(spectra).square().sum(-1)  # (utterances, 201, frames)
     filters = torch.stack([_filters_on(device, bins, warp) for warp in warps])
     features = torch.log(power.transpose(1, 2) @ filters + _FLOOR)
-    frames = 1 + lengths // HOP
+    frames = feature_frames(counts)
     inside = torch.arange(features.shape[1], device=device) < frames[:, None]
     mean = (features * inside[:, :, None]).sum(1) / frames[:, None]
     return (features - mean[:, None]) / _SCALE * inside[:, :, None]
 
 
-def feature_frames(samples: int) -> int:
+def feature_frames(samples: Count) -> Count:
     """How many feature frames that many samples give."""
     return 1 + samples // HOP
 

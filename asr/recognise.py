@@ -15,7 +15,7 @@ from asr.checkpoint import Checkpoint
 from asr.config import HeadName
 from asr.decode import Decoder, Hypothesis
 from asr.doubt import doubt
-from asr.features import FRAMES_PER_SECOND, extract_together, feature_frames
+from asr.features import FRAMES_PER_SECOND, extract_together
 from asr.model import Emissions
 
 if TYPE_CHECKING:
@@ -126,8 +126,7 @@ class Recogniser:
         samples = [len(signal) for signal in signals]
         padded = pad_sequence([torch.from_numpy(signal) for signal in signals], batch_first=True)
         bins = self._model.config.mel_bins
-        features = extract_together(padded.to(self.device), samples, bins)
+        features, lengths = extract_together(padded.to(self.device), samples, bins)
         features = functional.pad(features, (0, 0, 0, -features.shape[1] % _FRAMES))
-        lengths = torch.tensor([feature_frames(n) for n in samples], device=self.device)
         emissions: Emissions = self._model(features, lengths)
         return emissions

@@ -7,6 +7,7 @@ RUN/events.*     curves for TensorBoard
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import time
@@ -31,6 +32,7 @@ from asr.data import (
     Draw,
     load_batches,
     load_training_set,
+    loaders_named,
     manifest_path,
     plan_epoch,
     read_manifests,
@@ -137,6 +139,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
     )
     workers = _loaders(device) if config.workers == "auto" else config.workers
 
+    @functools.lru_cache(maxsize=2)  # the loader asks, and the loop
     def plan(epoch: int) -> list[list[Draw]]:
         return plan_epoch(
             training,
@@ -167,7 +170,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         curves.flush()  # what the state has behind it is not written again
         state.save(state_path)
 
-    with stop_signal() as stop, _progress_bar() as display:
+    with loaders_named(), stop_signal() as stop, _progress_bar() as display:
         while progress.epoch < config.epochs:
             count = len(plan(progress.epoch))
             task = display.add_task(

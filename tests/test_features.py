@@ -72,9 +72,10 @@ def test_all_at_once_is_what_it_is_one_by_one(librivox):
     warps = [1.0, 0.9, 1.1, 1.05, 1.0, 0.95, 1.0, 1.0]
     samples = [len(signal) for signal in signals]
     padded = pad_sequence(signals, batch_first=True)
-    expected = extract_together(padded, samples, 80, warps)
+    expected, lengths = extract_together(padded, samples, 80, warps)
     for row, (signal, warp) in enumerate(zip(signals, warps, strict=True)):
         alone = extract(signal, 80, warp)
+        assert int(lengths[row]) == len(alone)
         assert torch.equal(expected[row, : len(alone)], alone)
         assert not expected[row, len(alone) :].any()
     together = extract_at_once(padded, samples, 80, warps)

@@ -294,6 +294,25 @@ def test_a_stage_that_has_begun_asks_nothing_of_the_one_before(recipe_path, tmp_
     assert not (tmp_path / "run" / "before").exists()
 
 
+def test_the_death_of_a_loader_process_is_one_clear_sentence(recipe_path, tmp_path):
+    process = start(recipe_path, tmp_path / "run", "train.workers=1", "train.epochs=500")
+    wait_for_steps(process, tmp_path / "run" / "state.pt", 3)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if not children.exists():
+        process.kill()
+        pytest.skip("child processes can't be listed here")
+    for child in children.read_text().split():
+        os.kill(int(child), signal.SIGKILL)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "a process that makes batches was killed" in " ".join(output.split())
+    assert "Traceback" not in output
+    assert read_state(
+        tmp_path / "run" / "state.pt",
+        load_recipe(recipe_path, [f"output={tmp_path / 'run'}", "train.epochs=500"]),
+    )
+
+
 def test_a_device_beyond_the_last_is_named(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
