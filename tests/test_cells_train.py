@@ -13,19 +13,9 @@ from safetensors.torch import load_file
 
 from asr.audio import audio_duration
 from asr.cli import main
-from asr.manifest import write_manifest
 from asr.recurrent import CELLS
 
-RECIPE = """
-name: tiny
-data:
-  {{manifests: {folder}, cache: {folder}/cache, train: [clips], dev: [clips], dev_utterances: 1}}
-model:
-  front_end: {{channels: [4, 4]}}
-  encoder: {{layers: 2, hidden: 12, dropout: 0.1}}
-train: {{epochs: 2, batch_seconds: 8, checkpoint_every: 1, precision: float32}}
-"""
-STEPS = 8
+STEPS = 8  # of the tiny recipe
 # What is set of model.encoder, and what the card of the model says of it.
 VARIANTS = {
     "lstm": ({"cell": "lstm"}, "A bidirectional LSTM acoustic model trained"),
@@ -42,15 +32,6 @@ VARIANTS = {
         "A unidirectional LSTM acoustic model trained",
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def recipe(tmp_path_factory, librivox):
-    """A tiny recipe on the two shortest clips, four times each."""
-    folder = tmp_path_factory.mktemp("tiny")
-    write_manifest(folder / "clips.jsonl", [librivox[1], librivox[4]] * 4)
-    (folder / "tiny.yaml").write_text(RECIPE.format(folder=folder))
-    return folder / "tiny.yaml"
 
 
 def run(*arguments):
@@ -78,14 +59,14 @@ def test_every_cell_is_trained_here():
 
 @pytest.mark.parametrize(("encoder", "what"), VARIANTS.values(), ids=VARIANTS)
 def test_a_recipe_with_it_is_killed_and_resumed_to_the_same_weights(
-    encoder, what, recipe, tmp_path, librivox, capsys
+    encoder, what, tiny_recipe, tmp_path, librivox, capsys
 ):
     settings = [f"model.encoder.{key}={json.dumps(value)}" for key, value in encoder.items()]
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    run("train", recipe, f"output={undisturbed}", *settings)
-    kill_midway(recipe, killed, settings)
+    run("train", tiny_recipe, f"output={undisturbed}", *settings)
+    kill_midway(tiny_recipe, killed, settings)
     assert 0 < state(killed)["progress"]["step"] < STEPS
-    run("train", recipe, f"output={killed}", *settings, "--resume")
+    run("train", tiny_recipe, f"output={killed}", *settings, "--resume")
     first, second = state(undisturbed), state(killed)
     assert first["progress"]["step"] == second["progress"]["step"] == STEPS
     for part in ("model", "averaged"):
@@ -108,5 +89,5 @@ def test_a_recipe_with_it_is_killed_and_resumed_to_the_same_weights(
     assert [word["start"] for word in words] == sorted(word["start"] for word in words)
     assert what in (model / "README.md").read_text()
     assert encoder.items() <= yaml.safe_load((model / "config.yaml").read_text())["encoder"].items()
-    run("evaluate", recipe.parent / "clips.jsonl", "--model", model)
+    run("evaluate", tiny_recipe.parent / "clips.jsonl", "--model", model)
     assert "WER" in capsys.readouterr().out
