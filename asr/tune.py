@@ -2,8 +2,9 @@
 
 The model hears the audio once; its log-probabilities are kept and decoded again and again. First
 the weights: a pattern search (Hooke and Jeeves 1961) over language model weight and word bonus,
-from the settings given, which a wider beam then refines: what a narrow one loses on the way it
-makes up for with other weights. Then the widths: the narrowest beam that costs no more than a tenth
+from the settings given, then over the weight of the units' priors, which are what the model emits
+on the set, and a wider beam refines the former: what a narrow one loses on the way it makes up for
+with other weights. Then the widths: the narrowest beam that costs no more than a tenth
 of a point of WER against the widest. Then the weights of the second pass, if there is to be one.
 Last, the confidences of words are calibrated.
 """
@@ -20,7 +21,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from asr import doubt
 from asr.checkpoint import Checkpoint
-from asr.decode import BeamOptions, GreedyDecoder, Hypothesis, make_decoder
+from asr.decode import BeamOptions, GreedyDecoder, Hypothesis, make_decoder, prior
 from asr.decode.calibration import Calibration, calibration_error
 from asr.decode.config import DecoderConfig, load_parts, load_second_pass
 from asr.decode.options import SecondPassWeights
@@ -35,6 +36,7 @@ from asr.score import Score, right_words, score
 Steps = tuple[float, float]  # of LM weight and word bonus: halved from the first to the last
 _COARSE: tuple[Steps, Steps] = ((0.4, 1.0), (0.1, 0.25))
 _FINE: tuple[Steps, Steps] = ((0.1, 0.25), (0.05, 0.125))
+_PRIOR_STEPS = (0.2, 0.1)
 # Beam size, beam threshold and token threshold, from the narrowest to the widest.
 Widths = tuple[int, float, float]
 _WIDTHS: tuple[Widths, ...] = (
@@ -83,17 +85,24 @@ def tune_decoder(
     second_pass = None
     if (
         config.second_pass
-    ):  # its weights are not known yet: where there is another head, it is asked
+    ):  # its weights are not known yet: the other head is asked, if there is one
         asked = SecondPassWeights(head=float(checkpoint.model.config.intermediate_layer > 0))
         config = _with_weights(config, asked)
         second_pass = load_second_pass(config, checkpoint.tokenizer_of)
     recogniser = Recogniser(checkpoint, GreedyDecoder(tokenizer), device, config.head)
     development = hear(recogniser, utterances, batch_size)
+    config = config.model_copy(update={"prior": prior.measure(development.log_probs, tokenizer)})
     threads = torch.get_num_threads()
 
     def readings(options: BeamOptions) -> Iterator[list[Hypothesis]]:
         decoder = make_decoder(
-            "beam", tokenizer, options=options, lm=lm, lexicon=lexicon, threads=threads
+            "beam",
+            tokenizer,
+            options=options,
+            lm=lm,
+            lexicon=lexicon,
+            prior=config.prior,
+            threads=threads,
         )
         for start in range(0, len(development.log_probs), _AT_A_TIME):
             rows = development.log_probs[start : start + _AT_A_TIME]
@@ -179,6 +188,7 @@ def search(
         return Trial(options, score(references, [found.text for found in decode(options)]))
 
     best = yield from _weights(start, attempt, _COARSE)
+    best = yield from _prior_weight(best, attempt)
     best = yield from _weights(_with_widths(best.options, _REFINING), attempt, _FINE)
     yield from _narrow(best.options, attempt)
 
@@ -226,6 +236,25 @@ def _weights(
     return best
 
 
+def _prior_weight(best: Trial, attempt: Attempt) -> Generator[Trial, None, Trial]:
+    """Goes from the best trial's weight of the priors to where no neighbour is better."""
+    seen = {best.options.prior_weight}
+    for step in _PRIOR_STEPS:
+        moved = True
+        while moved:
+            moved = False
+            centre = best.options.prior_weight
+            for weight in (round(centre - step, 4), round(centre + step, 4)):
+                if weight in seen or weight < 0:
+                    continue
+                seen.add(weight)
+                trial = attempt(replace(best.options, prior_weight=weight))
+                yield trial
+                if _errors(trial) < _errors(best):
+                    best, moved = trial, True
+    return best
+
+
 def _narrow(options: BeamOptions, attempt: Attempt) -> Iterator[Trial]:
     """Narrows the beam from the widest on, as long as that costs next to nothing."""
     chosen: Trial | None = None
@@ -260,6 +289,7 @@ def report(trial: Trial) -> None:
     options = trial.options
     console.print(
         f"LM weight {options.lm_weight:.2f}  word bonus {options.word_bonus:+.2f}  "
+        f"prior weight {options.prior_weight:.1f}  "
         f"beam {options.beam_size} within {options.beam_threshold:g}, "
         f"tokens above {options.token_threshold:g}  "
         f"WER {100 * trial.score.wer:.2f}",

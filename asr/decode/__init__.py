@@ -43,6 +43,7 @@ def make_decoder(
     lexicon: LexiconTree | Iterable[Entry] | None = None,
     lm: NgramModel | None = None,
     hotwords: Iterable[str] | Mapping[str, float] = (),
+    prior: Mapping[str, float] | None = None,
     calibration: Calibration = UNCALIBRATED,
     threads: int = 1,
 ) -> Decoder:
@@ -57,6 +58,7 @@ def make_decoder(
             by default those of the language model, as the tokenizer spells them.
         lm: the language model.
         hotwords: words and phrases to be favoured, perhaps each with its boost.
+        prior: how readily the model emits each unit (:mod:`asr.decode.prior`), if that is known.
         calibration: of the confidences of words.
         threads: utterances of a batch that are searched at a time.
 
@@ -84,6 +86,7 @@ def make_decoder(
         lexicon=lexicon,
         lm=lm,
         hotwords=hotwords,
+        prior=prior,
         calibration=calibration,
         threads=threads,
     )

@@ -19,6 +19,7 @@ from asr.decode.hotwords import HotWords, read_phrases
 from asr.decode.hypothesis import Hypothesis, Word
 from asr.decode.options import BeamOptions
 from asr.decode.prepare import check, tabulate, with_words
+from asr.decode.prior import divide, logarithms
 from asr.decode.readings import path, shares, word_spans
 from asr.decode.tables import Ints, Readings, Records, Search, Settings, Spans
 from asr.decode.tree import LexiconTree
@@ -53,11 +54,12 @@ class BeamDecoder:
         lm: the language model; it needs a lexicon to have words.
         hotwords: words and phrases to be favoured, perhaps each with its boost (natural logarithm).
             Those that the lexicon lacks are spelled by the tokenizer.
+        prior: how readily the model emits each unit (:mod:`asr.decode.prior`), if that is known.
         calibration: of the confidences of words.
         threads: utterances of a batch that are searched at a time.
 
     Raises:
-        AsrError: the lexicon doesn't fit the units, or a hot word can't be spelled.
+        AsrError: the lexicon or the prior doesn't fit the units, or a hot word can't be spelled.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class BeamDecoder:
         lexicon: LexiconTree | None = None,
         lm: NgramModel | None = None,
         hotwords: Iterable[str] | Mapping[str, float] = (),
+        prior: Mapping[str, float] | None = None,
         calibration: Calibration = UNCALIBRATED,
         threads: int = 1,
     ) -> None:
@@ -76,6 +79,9 @@ class BeamDecoder:
         self.name = "beam + LM" if lm else "beam"
         self.writes_words = lexicon is not None or not isinstance(tokenizer, PhoneTokenizer)
         self.calibration = calibration
+        self.log_prior: NDArray[np.float32] | None = None  # weighted, shape (units,)
+        if prior is not None and self.options.prior_weight:
+            self.log_prior = self.options.prior_weight * logarithms(prior, tokenizer)
         self._threads = threads
         boundaries = Boundaries.of(tokenizer)
         phrases = read_phrases(hotwords, self.options.hotword_boost)
@@ -141,6 +147,8 @@ class BeamStream:
         rows = np.ascontiguousarray(rows)
         if len(rows) and not rows.max() < math.inf:
             raise AsrError("the log-probabilities hold values that are not numbers")
+        if len(rows) and self._decoder.log_prior is not None:
+            rows = divide(rows, self._decoder.log_prior)
         done = 0
         while (done := search.advance(rows, done, *self._tables, self._search)) < len(rows):
             self._grow()

@@ -47,6 +47,8 @@ class DecoderConfig(Section):
     lm: str | None = None
     lexicon: str | None = None  # by default the language model's words, spelled or pronounced
     beam: BeamOptions = BeamOptions()
+    # The share of each unit in what the head emits (asr.decode.prior); none where it isn't known.
+    prior: dict[str, Annotated[float, Field(ge=0, le=1)]] | None = None
     second_pass: SecondPassConfig | None = None
     confidence: Calibration = Calibration()
     # How unsure the model may be of speech (asr.doubt), in nats; what is above is music or noise.
@@ -154,6 +156,7 @@ def choose_decoder(
         lm=found_lm,
         lexicon=tree,
         hotwords=hotwords,
+        prior=settings.prior if head == settings.head else None,
         calibration=settings.confidence,
         threads=threads,
     )

@@ -16,7 +16,8 @@ class BeamOptions:
 
         acoustic + lm_weight * ln P(words) + word_bonus * words + hot words' boosts
 
-    and ``unknown_penalty`` for each word that is not in the lexicon. P is the language model's,
+    and ``unknown_penalty`` for each word that is not in the lexicon. The acoustic part is divided
+    by the units' priors where they are known (:mod:`asr.decode.prior`). P is the language model's,
     which sees such words as <unk>, and includes the end of the sentence. <unk> stands for any of
     them: so one that the lexicon has, or a hot word, is held no likelier than the rarest word that
     the language model knows. Without a language model there is no word bonus either.
@@ -30,6 +31,7 @@ class BeamOptions:
     token_threshold: float = -7.0  # units less likely in a frame aren't tried there; the best is
     lm_weight: float = 0.8
     word_bonus: float = 0.5
+    prior_weight: float = 0.6  # the exponent of the priors
     unknown_penalty: float = -8.0  # without a lexicon there is none
     open_vocabulary: bool = False  # words that are not in the lexicon may be spelled
     hotword_boost: float = 4.0  # of hot words that bring none
@@ -45,6 +47,8 @@ class BeamOptions:
             raise AsrError(f"the token threshold must be at most 0, not {self.token_threshold}")
         if not 0 <= self.lm_weight < math.inf:
             raise AsrError(f"the LM weight must be at least 0, not {self.lm_weight}")
+        if not 0 <= self.prior_weight <= 2:
+            raise AsrError(f"the prior weight must be from 0 to 2, not {self.prior_weight}")
         for name in ("word_bonus", "unknown_penalty", "hotword_boost"):
             if not math.isfinite(getattr(self, name)):
                 raise AsrError(f"{_said(name)} is not a number: {getattr(self, name)}")
