@@ -14,8 +14,9 @@ def add(groups: Groups) -> None:
     tune = groups.add_parser(
         "tune",
         help="find the weights and widths of a beam search",
-        description="Search language model weight, word bonus and beam widths on development "
-        "data, and write the best as a decoder config, for transcribe and evaluate to take.",
+        description="Search language model weight, word bonus, weight of the label priors and "
+        "beam widths on development data, and write the best as a decoder config, for transcribe "
+        "and evaluate to take.",
         epilog="Example: asr tune runs/mini_librispeech/model data/manifests/dev-other.jsonl "
         "--lm books.lm -o decoder.yaml",
     )
