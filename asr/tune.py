@@ -4,9 +4,9 @@ The model hears the audio once; its log-probabilities are kept and decoded again
 the weights: a pattern search (Hooke and Jeeves 1961) over language model weight and word bonus,
 from the settings given, then over the weight of the units' priors, which are what the model emits
 on the set, and a wider beam refines the former: what a narrow one loses on the way it makes up for
-with other weights. Then the widths: the narrowest beam that costs no more than a tenth
-of a point of WER against the widest. Then the weights of the second pass, if there is to be one.
-Last, the confidences of words are calibrated.
+with other weights. Then the widths: the narrowest beam that costs no more than a tenth of a point
+of WER against the widest. Then the weights of the second pass, if there is to be one. Last, the
+confidences of words are calibrated.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from asr.checkpoint import Checkpoint
 from asr.decode import BeamOptions, GreedyDecoder, Hypothesis, make_decoder, prior
 from asr.decode.calibration import Calibration, calibration_error
 from asr.decode.config import DecoderConfig, load_parts, load_second_pass
-from asr.decode.options import SecondPassWeights
+from asr.decode.options import MOST_PRIOR_WEIGHT, SecondPassWeights
 from asr.decode.second_pass import SecondPass, weigh
 from asr.development import Development, hear
 from asr.manifest import Utterance
@@ -83,9 +83,8 @@ def tune_decoder(
     tokenizer = checkpoint.tokenizer_of(config.head)
     lm, lexicon = load_parts(config, tokenizer)
     second_pass = None
-    if (
-        config.second_pass
-    ):  # its weights are not known yet: the other head is asked, if there is one
+    if config.second_pass:
+        # Its weights are not known yet: the other head is asked, if there is one.
         asked = SecondPassWeights(head=float(checkpoint.model.config.intermediate_layer > 0))
         config = _with_weights(config, asked)
         second_pass = load_second_pass(config, checkpoint.tokenizer_of)
@@ -240,18 +239,17 @@ def _prior_weight(best: Trial, attempt: Attempt) -> Generator[Trial, None, Trial
     """Goes from the best trial's weight of the priors to where no neighbour is better."""
     seen = {best.options.prior_weight}
     for step in _PRIOR_STEPS:
-        moved = True
-        while moved:
-            moved = False
-            centre = best.options.prior_weight
-            for weight in (round(centre - step, 4), round(centre + step, 4)):
-                if weight in seen or weight < 0:
+        centre: Trial | None = None
+        while centre is not best:
+            centre = best
+            for turn in (-step, step):
+                weight = round(centre.options.prior_weight + turn, 4)
+                if weight in seen or not 0 <= weight <= MOST_PRIOR_WEIGHT:
                     continue
                 seen.add(weight)
-                trial = attempt(replace(best.options, prior_weight=weight))
+                trial = attempt(replace(centre.options, prior_weight=weight))
+                best = min(best, trial, key=_errors)
                 yield trial
-                if _errors(trial) < _errors(best):
-                    best, moved = trial, True
     return best
 
 
@@ -289,7 +287,7 @@ def report(trial: Trial) -> None:
     options = trial.options
     console.print(
         f"LM weight {options.lm_weight:.2f}  word bonus {options.word_bonus:+.2f}  "
-        f"prior weight {options.prior_weight:.1f}  "
+        f"prior weight {options.prior_weight:.2f}  "
         f"beam {options.beam_size} within {options.beam_threshold:g}, "
         f"tokens above {options.token_threshold:g}  "
         f"WER {100 * trial.score.wer:.2f}",

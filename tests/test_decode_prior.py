@@ -16,6 +16,7 @@ from asr.errors import AsrError
 from asr.manifest import write_manifest
 from asr.recognise import Recogniser
 from asr.tokenizer import CharacterTokenizer
+from asr.tune import search
 
 LETTERS = CharacterTokenizer(" AB")
 SHARES = {"<blank>": 0.6, " ": 0.1, "A": 0.25, "B": 0.05}
@@ -86,12 +87,28 @@ def test_tuning_measures_it_on_its_set_and_weighs_it(librivox, tmp_path, capsys)
     command = ["tune", "english-18h", str(manifest), "--lm", str(folder / "words.lm")]
     command += ["--lexicon", str(folder / "words.lexicon"), "--head", "intermediate"]
     assert main([*command, "-o", str(output)]) == 0
-    tried = set(re.findall(r"prior weight (\d\.\d)", capsys.readouterr().err))
-    assert {"0.4", "0.6", "0.8"} <= tried
+    tried = set(re.findall(r"prior weight (\d\.\d\d)", capsys.readouterr().err))
+    assert {"0.40", "0.60", "0.80"} <= tried
     config = read_decoder_config(output)
-    assert f"{config.beam.prior_weight:.1f}" in tried
+    assert f"{config.beam.prior_weight:.2f}" in tried
     assert config.prior.keys() == set(load_model().tokenizer_of("intermediate").units)
     assert sum(config.prior.values()) == pytest.approx(1, abs=1e-4)
+
+
+def test_the_search_for_its_weight_stays_within_bounds():
+    rows = [emissions(9, seed) for seed in range(4)]
+    references = ["A B", "BA", "AB", "B"]
+
+    def readings(options):
+        decoder = make_decoder("beam", LETTERS, options=options, lexicon=WORDS, prior=SHARES)
+        return [decoder.decode(row[None], torch.tensor([9]))[0][0] for row in rows]
+
+    for start in (0.0, 2.0):
+        trials = list(search(readings, references, BeamOptions(prior_weight=start)))
+        tried = {trial.options.prior_weight for trial in trials}
+        assert len(tried) > 1
+        assert min(tried) >= 0.0
+        assert max(tried) <= 2.0
 
 
 def test_a_prior_of_other_units_is_refused(tmp_path):

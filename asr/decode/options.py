@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from asr.errors import AsrError
 
+MOST_PRIOR_WEIGHT = 2.0
+
 
 @dataclass(frozen=True)
 class BeamOptions:
@@ -47,8 +49,10 @@ class BeamOptions:
             raise AsrError(f"the token threshold must be at most 0, not {self.token_threshold}")
         if not 0 <= self.lm_weight < math.inf:
             raise AsrError(f"the LM weight must be at least 0, not {self.lm_weight}")
-        if not 0 <= self.prior_weight <= 2:
-            raise AsrError(f"the prior weight must be from 0 to 2, not {self.prior_weight}")
+        if not 0 <= self.prior_weight <= MOST_PRIOR_WEIGHT:
+            raise AsrError(
+                f"the prior weight must be from 0 to {MOST_PRIOR_WEIGHT:g}, not {self.prior_weight}"
+            )
         for name in ("word_bonus", "unknown_penalty", "hotword_boost"):
             if not math.isfinite(getattr(self, name)):
                 raise AsrError(f"{_said(name)} is not a number: {getattr(self, name)}")
