@@ -8,7 +8,6 @@ import math
 import numpy as np
 import torch
 from torch import Tensor
-from torchaudio.functional import mask_along_axis
 from torchaudio.transforms import Speed
 
 from asr import channels
@@ -39,8 +38,10 @@ def change_channel(samples: Samples, config: AugmentConfig, random: np.random.Ge
     return samples
 
 
-def draw_masks(frames: int, bins: int, config: AugmentConfig) -> tuple[Tensor, Tensor]:
-    """SpecAugment without time warping (Park et al. 2019), from torch's random state.
+def draw_masks(
+    frames: int, bins: int, config: AugmentConfig, random: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """SpecAugment without time warping (Park et al. 2019).
 
     The number of time masks grows with the utterance.
 
@@ -48,13 +49,19 @@ def draw_masks(frames: int, bins: int, config: AugmentConfig) -> tuple[Tensor, T
         What is kept of an utterance's frames, shape (frames,), and of its bins, shape (bins,): 1,
         and 0 where they are masked.
     """
-    # A mask copies what it is given, so it is given one bin or one frame of the image.
-    kept_frames, kept_bins = torch.ones(1, 1, frames), torch.ones(1, bins, 1)
-    for _ in range(config.frequency_masks):
-        kept_bins = mask_along_axis(kept_bins, config.frequency_width, 0.0, axis=1)
-    for _ in range(math.ceil(frames / FRAMES_PER_SECOND * config.time_masks_per_second)):
-        kept_frames = mask_along_axis(kept_frames, config.time_width, 0.0, axis=2)
-    return kept_frames[0, 0], kept_bins[0, :, 0]
+    time_masks = math.ceil(frames / FRAMES_PER_SECOND * config.time_masks_per_second)
+    return (
+        _masked(frames, time_masks, config.time_width, random),
+        _masked(bins, config.frequency_masks, config.frequency_width, random),
+    )
+
+
+def _masked(length: int, masks: int, widest: int, random: np.random.Generator) -> Tensor:
+    kept = torch.ones(length)
+    widths = random.uniform(0, min(widest, length), masks)
+    for start, width in zip(random.uniform(0, length - widths), widths, strict=True):
+        kept[int(start) : int(start) + int(width)] = 0.0
+    return kept
 
 
 @functools.cache

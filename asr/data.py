@@ -57,7 +57,7 @@ class TrainingSet(Dataset[Batch]):
         views = draws[0].views
         signals = [self._signal(draw) for draw in draws]
         masks = [
-            self._masks(feature_frames(len(signal)), draw.seed + view)
+            self._masks(feature_frames(len(signal)), draw, view)
             for view in range(views)
             for signal, draw in zip(signals, draws, strict=True)
         ]
@@ -83,10 +83,9 @@ class TrainingSet(Dataset[Batch]):
         random = np.random.default_rng(draw.seed)
         return torch.from_numpy(augment.change_channel(samples.numpy(), self.augment, random))
 
-    def _masks(self, frames: int, seed: int) -> tuple[Tensor, Tensor]:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return augment.draw_masks(frames, self.mel_bins, self.augment)
+    def _masks(self, frames: int, draw: Draw, view: int) -> tuple[Tensor, Tensor]:
+        random = np.random.default_rng((draw.seed, view + 1))  # (seed, 0) is seed itself
+        return augment.draw_masks(frames, self.mel_bins, self.augment, random)
 
 
 def manifest_path(config: DataConfig, name: str) -> Path:

@@ -9,34 +9,37 @@ import torch
 from torch import Tensor, nn
 
 from asr.attention import LocalAttention
-from asr.cells import PeepholeLstm
+from asr.cells import Cell, PeepholeLstm
 from asr.config import OptimizerName
+from asr.muon import Muon
 
 
 def make_optimizers(
-    name: OptimizerName, model: nn.Module, rate: float, weight_decay: float
+    name: OptimizerName,
+    model: nn.Module,
+    rate: float,
+    weight_decay: float,
+    dtype: torch.dtype = torch.bfloat16,
 ) -> tuple[torch.optim.Optimizer, ...]:
     """The optimizers that share the weights of an acoustic model.
 
-    Muon (Jordan et al. 2024, scaled as in Liu et al., arXiv 2502.16982, so that AdamW's rates serve
-    it too) gives a step the same length in every direction of a matrix. It takes the matrices that
-    lie between hidden layers; AdamW has the rest, or with the name ``adamw`` everything.
+    Muon takes the matrices that lie between hidden layers; AdamW has the rest, or with the name
+    ``adamw`` everything.
+
+    Args:
+        dtype: in which Muon multiplies.
     """
     tables = _tables(model)
     if name == "adamw":
         return (adamw(model.parameters(), rate, weight_decay, tables),)
+    maps = _maps(model)
     hidden = {
-        parameter
+        parameter: maps.get(parameter, 1)
         for key, parameter in model.named_parameters()
         if parameter.ndim == 2 and "head." not in key and parameter not in tables
     }
-    muon = torch.optim.Muon(
-        [parameter for parameter in model.parameters() if parameter in hidden],
-        lr=rate,
-        weight_decay=weight_decay,
-        adjust_lr_fn="match_rms_adamw",
-    )
     others = [parameter for parameter in model.parameters() if parameter not in hidden]
+    muon = Muon(hidden, rate, weight_decay, dtype=dtype)
     return muon, adamw(others, rate, weight_decay, tables)
 
 
@@ -83,3 +86,15 @@ def _tables(model: nn.Module) -> set[Tensor]:
     modules = list(model.modules())
     biases = {module.bias for module in modules if isinstance(module, LocalAttention)}
     return biases | {module.p for module in modules if isinstance(module, PeepholeLstm)}
+
+
+def _maps(model: nn.Module) -> dict[Tensor, int]:
+    """How many maps a matrix of a recurrent layer holds, one for each gate."""
+    maps: dict[Tensor, int] = {}
+    for module in model.modules():
+        if isinstance(module, nn.RNNBase):
+            gates = module.get_parameter("weight_hh_l0").shape[0] // module.hidden_size
+            maps |= {p: gates for p in module.parameters() if p.ndim == 2}
+        elif isinstance(module, Cell):
+            maps |= {module.W: len(module.blocks), module.U: len(module.blocks)}
+    return maps

@@ -1,21 +1,25 @@
-"""Two modules at once on two cores.
+"""Two things at once on two cores.
 
 A recurrent step is a small matrix product; two threads that share each of them spend their time
 waiting for one another. The two directions of a layer have nothing to wait for, so on the CPU
 each is given a thread of its own, in the forward and in the backward pass. The results are the
 same to the bit as one after the other on one thread. On a GPU each is given a stream.
+
+What a step of training begins with does not wait for the step before: it is made in a thread, too.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -117,12 +121,31 @@ def _both(first: Callable[[], Result], second: Callable[[], Result]) -> tuple[Re
     return futures[0].result(), futures[1].result()
 
 
+def ahead(items: Iterable[Item], make: Callable[[Item], Result]) -> Iterator[Result]:
+    """What ``make`` makes of each item, the next one in a thread while the last one is in use."""
+    iterator = iter(items)
+
+    def following() -> list[Result]:
+        return [make(item) for item in islice(iterator, 1)]
+
+    with _threads(1) as pool:
+        future = pool.submit(following)
+        while made := future.result():
+            future = pool.submit(following)
+            yield made[0]
+
+
 @functools.cache
 def _pool() -> ThreadPoolExecutor:
-    threads = torch.get_num_threads()
-    pool = ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,))
-    # Starts both threads: what they set for themselves is also what new threads begin with.
-    for future in [pool.submit(torch.get_num_threads) for _ in range(2)]:
+    return _threads(2)
+
+
+def _threads(count: int) -> ThreadPoolExecutor:
+    """Threads that share none of torch's operations with other threads."""
+    own = torch.get_num_threads()
+    pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
+    # Starts all of them: what they set for themselves is also what new threads begin with.
+    for future in [pool.submit(torch.get_num_threads) for _ in range(count)]:
         future.result()
-    torch.set_num_threads(threads)
+    torch.set_num_threads(own)
     return pool

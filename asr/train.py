@@ -45,6 +45,7 @@ from asr.loss import training_loss
 from asr.manifest import Utterance
 from asr.model import AcousticModel
 from asr.optimise import make_optimizers, one_cycle, set_rate
+from asr.parallel import ahead
 from asr.progress import bar, console
 from asr.recognise import Recogniser
 from asr.score import Score, score
@@ -59,6 +60,8 @@ from asr.tokenizer import (
 
 STATE = "state.pt"
 MODEL = "model"
+
+_Prepared = tuple[Batch, Tensor, Tensor]  # a batch, its features and their lengths, on the device
 
 
 def train(recipe: Recipe, resume: bool = False) -> Path:
@@ -121,7 +124,13 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         training.digest,
         model,
         averaged,
-        make_optimizers(config.optimizer, model, config.peak_rate, config.weight_decay),
+        make_optimizers(
+            config.optimizer,
+            model,
+            config.peak_rate,
+            config.weight_decay,
+            torch.float32 if precision == "float32" else torch.bfloat16,
+        ),
         GradScaler(device.type, enabled=precision == "float16"),
         Progress(),
     )
@@ -152,14 +161,18 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
 
     # One loader for all epochs: while the dev set is scored it makes the next one's first batches.
     to_come = chain.from_iterable(plan(epoch) for epoch in range(progress.epoch, config.epochs))
-    batches = iter(
-        load_batches(
-            training,
-            islice(to_come, progress.batch, None),
-            workers,
-            pinned=device.type == "cuda",
-        )
+    loader = load_batches(
+        training,
+        islice(to_come, progress.batch, None),
+        workers,
+        pinned=device.type == "cuda",
     )
+
+    def prepare(batch: Batch) -> _Prepared:
+        batch = batch.to(device)
+        return batch, *batch.features()
+
+    batches = ahead(loader, prepare) if device.type == "cpu" else map(prepare, loader)
 
     from torch.utils.tensorboard import SummaryWriter  # here: it takes a second to import
 
@@ -179,13 +192,13 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             display.update(task, completed=progress.batch)
             start = time.perf_counter()
             model.train()
-            for batch in islice(batches, count - progress.batch):
+            for prepared in islice(batches, count - progress.batch):
                 done = (progress.epoch + progress.batch / count) / config.epochs
                 rate = one_cycle(config.peak_rate, config.warm_up, done)
-                loss = _step(state, batch.to(device), rate, device)
+                loss = _step(state, prepared, rate, device)
                 progress.batch += 1
                 progress.step += 1
-                progress.seconds += batch.seconds
+                progress.seconds += prepared[0].seconds
                 now = time.perf_counter()
                 progress.wall, start = progress.wall + now - start, now
                 if math.isfinite(loss):
@@ -242,7 +255,7 @@ def _loaders(device: torch.device) -> int:
     return max(1, (os.cpu_count() or 1) - 2) if device.type == "cuda" else 0
 
 
-def _step(state: TrainingState, batch: Batch, rate: float, device: torch.device) -> float:
+def _step(state: TrainingState, prepared: _Prepared, rate: float, device: torch.device) -> float:
     """One update of the weights; returns the loss of the main head.
 
     A loss or gradient that is not finite leaves the weights as they are and is counted.
@@ -250,7 +263,7 @@ def _step(state: TrainingState, batch: Batch, rate: float, device: torch.device)
     config, progress = state.recipe.train, state.progress
     for optimizer in state.optimizers:
         set_rate(optimizer, rate)
-    features, lengths = batch.features()
+    batch, features, lengths = prepared
     with autocast(state.precision, device):
         emissions = state.model(features, lengths)
     loss, main = training_loss(emissions, batch, config)
