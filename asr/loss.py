@@ -8,8 +8,8 @@ from torch.nn import functional
 
 from asr.batch import Batch, Targets
 from asr.config import TrainConfig
+from asr.ctc import ctc
 from asr.model import Emissions, within
-from asr.tokenizer import BLANK
 
 
 def training_loss(emissions: Emissions, batch: Batch, config: TrainConfig) -> tuple[Tensor, Tensor]:
@@ -38,15 +38,7 @@ def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Targets) -> Tensor:
         lengths: frames of each utterance, shape (batch,).
         targets: of each utterance.
     """
-    total = functional.ctc_loss(
-        log_probs.transpose(0, 1),
-        targets.units,
-        lengths,
-        targets.lengths,
-        blank=BLANK,
-        reduction="sum",
-        zero_infinity=True,
-    )
+    total = ctc(log_probs, lengths, targets.units, targets.lengths)
     return total / targets.lengths.sum()
 
 
