@@ -108,6 +108,8 @@ def _loss(
     State 2n + 1 is unit n of the target, the even ones are the blanks around it.
     """
     frames, states = len(log_probs), 2 * len(target) + 1
+    if not frames:
+        return np.nan
     labels = np.full(states, BLANK)
     labels[1::2] = target
     skips = np.zeros(states + 2)  # 1.0 where the blank before may be left out

@@ -80,6 +80,14 @@ def test_what_does_not_fit_into_its_frames_adds_nothing():
     assert gradient[1].any()
 
 
+def test_an_utterance_without_frames_is_as_torch_has_it():
+    logits, *rest = batch(6, [[2], [], [1]], [0, 0, 3])
+    loss, gradient = loss_and_gradient(ctc, logits, *rest)
+    expected, _ = loss_and_gradient(by_torch, logits.double(), *rest)
+    assert loss == pytest.approx(expected)
+    assert not gradient[:2].any()
+
+
 def test_alternatives_too_far_apart_for_float64_are_not_lost():
     """In one direction what matters lies hundreds of orders of magnitude behind the best path."""
     targets = targets_of((150, 140), 30)
