@@ -18,9 +18,8 @@ class Muon(torch.optim.Optimizer):
     """Momentum whose singular values are all brought near 1; weights are decayed as by AdamW.
 
     A recurrent layer's matrices hold a map for each gate, one below the other. Each is a matrix of
-    its own here: no gate's gradient shortens another's step, and the products are half as many as
-    for the whole. (torch.optim.Muon takes whole matrices, one at a time, in two to three times the
-    time.)
+    its own here: no gate's gradient shortens another's step, and the products are smaller. Those of
+    one shape are multiplied together. (torch.optim.Muon takes whole matrices, one at a time.)
 
     Args:
         matrices: each with the number of maps that it holds; they have equally many rows.
