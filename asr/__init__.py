@@ -59,19 +59,18 @@ def load(
     Raises:
         AsrError: there is no such model, decoder or device, or a file is missing or damaged.
     """
-    # Here, not above: the command line answers --help without waiting for torch.
-    import torch
-
-    from asr.checkpoint import find_model, load_model
+    # Here, not above: the command line answers --help without waiting for them.
     from asr.decode.config import choose_decoder
-    from asr.device import choose_device
+    from asr.engines import load_engine
+    from asr.model_folder import open_model
     from asr.recognise import Recogniser
+    from asr.threads import count_threads
     from asr.transcribe import Transcriber
 
-    checkpoint = load_model(model)
+    folder = open_model(model)
     choice = choose_decoder(
-        checkpoint.tokenizer_of,
-        find_model(model),
+        folder.tokenizer_of,
+        folder.path,
         decoder=decoder,
         config=config,
         lm=lm,
@@ -80,12 +79,12 @@ def load(
         beam_size=beam_size,
         nbest=nbest,
         rescore=rescore,
-        threads=torch.get_num_threads(),
+        threads=count_threads(),
     )
     recogniser = Recogniser(
-        checkpoint,
+        load_engine(folder, device),
+        folder.tokenizer_of(choice.head),
         choice.decoder,
-        choose_device(device),
         choice.head,
         choice.second_pass,
         choice.max_doubt,

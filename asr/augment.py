@@ -13,7 +13,7 @@ from torchaudio.transforms import Speed
 from asr import channels
 from asr.audio import SAMPLE_RATE, Samples
 from asr.config import AugmentConfig
-from asr.features import FRAMES_PER_SECOND
+from asr.mel import FRAMES_PER_SECOND
 
 
 def change_speed(samples: Tensor, factor: float) -> Tensor:

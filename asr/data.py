@@ -26,8 +26,8 @@ from asr.batch import Batch, Masks, Targets
 from asr.cache import AudioCache, open_cache
 from asr.config import AugmentConfig, DataConfig
 from asr.errors import AsrError
-from asr.features import feature_frames
 from asr.manifest import Utterance, read_manifest
+from asr.mel import feature_frames
 from asr.tokenizer import Tokenizer, UnrepresentableText
 
 

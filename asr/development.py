@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from asr.audio import load_audio
 from asr.config import HeadName
@@ -21,12 +22,12 @@ from asr.text import normalise
 class Development:
     """What a model says about a set of utterances, and what was said."""
 
-    log_probs: Sequence[Tensor]  # (frames, units) of each utterance
-    other: Sequence[Tensor] | None  # the same of the other head, if there is one
+    log_probs: Sequence[NDArray[np.float32]]  # (frames, units) of each utterance
+    other: Sequence[NDArray[np.float32]] | None  # the same of the other head, if there is one
     references: Sequence[str]  # in normal form
     failures: Sequence[str]  # one sentence for each utterance whose audio could not be read
 
-    def of(self, head: HeadName | None) -> Iterable[Tensor | None]:
+    def of(self, head: HeadName | None) -> Iterable[NDArray[np.float32] | None]:
         """What the other head says, of each utterance; nothing if it isn't asked."""
         return self.other if head and self.other is not None else [None] * len(self.references)
 
@@ -39,8 +40,8 @@ def hear(recogniser: Recogniser, utterances: Sequence[Utterance], batch_size: in
     """
     order = sorted(range(len(utterances)), key=lambda i: utterances[i].duration)
     other_head = OTHER_HEAD[recogniser.head]
-    log_probs: dict[int, Tensor] = {}
-    other: dict[int, Tensor] = {}
+    log_probs: dict[int, NDArray[np.float32]] = {}
+    other: dict[int, NDArray[np.float32]] = {}
     failures = []
     starts = range(0, len(order), batch_size)
     for start in track(starts, "listening", len(starts)):
@@ -52,11 +53,11 @@ def hear(recogniser: Recogniser, utterances: Sequence[Utterance], batch_size: in
                 failures.append(f"{utterances[index].utterance_id}: {error}")
         if not signals:
             continue
-        heard = recogniser.hear(list(signals.values()))
+        heard = recogniser.engine.hear(list(signals.values()))
         for row, (index, length) in enumerate(zip(signals, heard.lengths.tolist(), strict=True)):
-            log_probs[index] = heard.of(recogniser.head)[row, :length].cpu().clone()
+            log_probs[index] = heard.of(recogniser.head)[row, :length].copy()
             if heard.intermediate is not None:
-                other[index] = heard.of(other_head)[row, :length].cpu().clone()
+                other[index] = heard.of(other_head)[row, :length].copy()
     if not log_probs:
         raise AsrError(f"none of the {len(utterances)} audio files to tune on could be read")
     there = sorted(log_probs)

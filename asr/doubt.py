@@ -21,10 +21,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional
+from numpy.typing import NDArray
 
+from asr.decode.hypothesis import Lengths, LogProbs
 from asr.tokenizer import BLANK
 
 # Nats. Measured on two models of characters, of 62 and 61 % WER on dev-clean: of 220 utterances of
@@ -36,10 +35,11 @@ LIMIT = 1.9
 _LEAST_BLANK = 0.02  # of all frames; of 580 utterances none had less than 0.1
 _LONG = 2.0  # seconds from which on blanks are missed
 _NEAR = 0.2  # seconds before and behind what is emitted
+_LOWEST = -1e3  # a logarithm of what is as good as impossible
 _MISHEARD = 0.01  # of the speech that a limit is chosen on may lie above it
 
 
-def doubt(log_probs: Tensor, lengths: Tensor, seconds_per_frame: float) -> Tensor:
+def doubt(log_probs: LogProbs, lengths: Lengths, seconds_per_frame: float) -> NDArray[np.float64]:
     """Nats of entropy for each unit emitted; infinite where nothing is, or no blank between.
 
     Args:
@@ -50,19 +50,11 @@ def doubt(log_probs: Tensor, lengths: Tensor, seconds_per_frame: float) -> Tenso
     Returns:
         Shape (batch,). Clear speech has about 1, music 2 to 4.
     """
-    near = round(_NEAR / seconds_per_frame)
-    probs = log_probs.float().exp()
-    inside = torch.arange(probs.shape[1], device=probs.device) < lengths[:, None]
-    emitting = (probs.argmax(dim=-1) != BLANK) & inside
-    counted = functional.max_pool1d(emitting[:, None].float(), 2 * near + 1, 1, near)[:, 0] * inside
-    entropy = (torch.special.entr(probs).sum(dim=-1) * counted).sum(dim=-1)
-    emitted = ((1.0 - probs[..., BLANK]) * counted).sum(dim=-1)
-    share = emitting.sum(dim=-1) / lengths
-    breathless = (share > 1.0 - _LEAST_BLANK) & (lengths * seconds_per_frame >= _LONG)
-    return torch.where((share > 0.0) & ~breathless, entropy / emitted, torch.inf)
+    rows = (row[:length] for row, length in zip(log_probs, lengths.tolist(), strict=True))
+    return np.array([_doubt(np.asarray(row), seconds_per_frame) for row in rows])
 
 
-def limit(speech: Sequence[Tensor], seconds_per_frame: float) -> float:
+def limit(speech: Sequence[LogProbs], seconds_per_frame: float) -> float:
     """How doubtful speech may be for a model that says this of a set of speech.
 
     Higher than :data:`LIMIT` only for a model that would otherwise lose more than one utterance in
@@ -72,9 +64,21 @@ def limit(speech: Sequence[Tensor], seconds_per_frame: float) -> float:
         speech: log-probabilities of each utterance, shape (frames, units).
         seconds_per_frame: how long a frame lasts.
     """
-    found = [
-        float(doubt(rows[None], torch.tensor([len(rows)]), seconds_per_frame)) for rows in speech
-    ]
+    found = [_doubt(np.asarray(rows), seconds_per_frame) for rows in speech]
     heard = [one for one in found if math.isfinite(one)]
     worst = np.quantile(heard, 1.0 - _MISHEARD, method="higher") if heard else 0.0
     return max(LIMIT, round(float(worst), 2))
+
+
+def _doubt(rows: LogProbs, seconds_per_frame: float) -> float:
+    """:func:`doubt` of one utterance, by its own frames alone."""
+    emitting = rows.argmax(axis=1) != BLANK
+    long = len(rows) * seconds_per_frame >= _LONG
+    if not emitting.any() or (long and emitting.mean() > 1.0 - _LEAST_BLANK):
+        return math.inf
+    near = round(_NEAR / seconds_per_frame)
+    counted = np.convolve(emitting, np.ones(2 * near + 1))[near : near + len(rows)] > 0.5
+    log_probs = rows[counted].astype(np.float64)
+    probs = np.exp(log_probs)
+    entropy = -(probs * np.maximum(log_probs, _LOWEST)).sum()  # what is impossible adds nothing
+    return float(entropy / (1.0 - probs[:, BLANK]).sum())

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from asr.corpora.librispeech import find_subsets, read_subset
 from asr.errors import AsrError
 from asr.manifest import Utterance, scan_manifest
@@ -19,6 +17,7 @@ from asr.progress import track
 from asr.results import Evaluation
 from asr.score import score
 from asr.text import normalise
+from asr.threads import count_threads
 from asr.transcribe import Transcriber
 from asr.transcript import Transcript, Word
 
@@ -120,8 +119,8 @@ def describe_run(transcriber: Transcriber) -> dict[str, Any]:
     """How and where an evaluation ran."""
     return {
         "decoder": transcriber.decoder_name,
-        "device": str(transcriber.device),
-        "threads": torch.get_num_threads(),
+        "device": transcriber.device,
+        "threads": count_threads(),
     }
 
 

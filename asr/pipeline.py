@@ -22,7 +22,6 @@ from typing import Any
 
 import asr
 from asr.card import with_results
-from asr.checkpoint import CARD, WEIGHTS, load_model
 from asr.config import DataConfig, Recipe
 from asr.corpora import folder, librispeech
 from asr.corpora.summary import print_summary
@@ -34,11 +33,11 @@ from asr.decode.config import (
     read_decoder_config,
     write_decoder_config,
 )
-from asr.device import choose_device
 from asr.errors import AsrError
 from asr.evaluate import describe_run, evaluate, read_data
 from asr.files import digest, remove, write_text
 from asr.manifest import read_manifest
+from asr.model_folder import CARD, WEIGHTS, open_model
 from asr.progress import console
 from asr.results import to_record
 from asr.tables import print_table, to_markdown
@@ -154,7 +153,7 @@ def _train_language_model(
     from asr.lm.ngram import SPECIAL_WORDS
     from asr.lm.train import train as train_lm
 
-    units = load_model(model).tokenizer_of(recipe.lm.head).kind
+    units = open_model(model).tokenizer_of(recipe.lm.head).kind
     settings = recipe.lm.model_dump(exclude={"readings", "recurrent"})
     made_from = settings | {"units": units, "texts": read}
     note = recipe.folder / "lm.json"
@@ -220,10 +219,10 @@ def _tune(recipe: Recipe, model: Path, origin: Record) -> tuple[dict[str, Path],
             console.rule(f"tune on {name}")
             (dev_set,) = read_data(manifest)
             config, _, unheard = tune_decoder(
-                load_model(model),
+                open_model(model),
                 dev_set.utterances,
                 _decoder(recipe, model),
-                choose_device(recipe.train.device),
+                recipe.train.device,
             )
             write_decoder_config(path, config)
             done = {"made_from": made_from, "failures": [*dev_set.problems, *unheard]}

@@ -26,7 +26,7 @@ from asr import card
 from asr.audio import Samples
 from asr.batch import Batch
 from asr.cache import open_cache
-from asr.checkpoint import Checkpoint, find_model, read_weights, save_model
+from asr.checkpoint import Checkpoint, save_model
 from asr.config import Recipe, TrainConfig, UnitKind
 from asr.data import (
     Draw,
@@ -39,11 +39,13 @@ from asr.data import (
 )
 from asr.decode import GreedyDecoder
 from asr.device import autocast, choose_device, choose_precision
+from asr.engines.pytorch import TorchEngine
 from asr.errors import AsrError
 from asr.interrupt import Interrupted, stop_signal
 from asr.loss import training_loss
 from asr.manifest import Utterance
 from asr.model import AcousticModel
+from asr.model_folder import find_model, read_weights
 from asr.optimise import make_optimizers, one_cycle, set_rate
 from asr.parallel import ahead
 from asr.progress import bar, console
@@ -308,7 +310,8 @@ def _make_tokenizer(recipe: Recipe, kind: UnitKind, saved: dict[str, Any] | None
 
 def _initialise(model: nn.Module, name: str) -> None:
     """Takes over the weights of another model wherever name and shape agree."""
-    source = read_weights(find_model(name))
+    stored = read_weights(find_model(name))
+    source = {key: torch.from_numpy(value) for key, value in stored.items()}
     own = model.state_dict()
     fitting = {key: value for key, value in source.items() if _fits(value, own.get(key))}
     if not fitting:
@@ -342,7 +345,8 @@ def _score_dev(
 ) -> Score:
     """Greedy error rates on the dev set: of words, or of phones if the main head emits those."""
     tokenizer = checkpoint.tokenizer
-    recogniser = Recogniser(checkpoint, GreedyDecoder(tokenizer), device)
+    engine = TorchEngine(checkpoint.model, device)
+    recogniser = Recogniser(engine, tokenizer, GreedyDecoder(tokenizer))
     order = sorted(range(len(signals)), key=lambda i: len(signals[i]))
     hypotheses = [""] * len(signals)
     for start in range(0, len(order), 16):

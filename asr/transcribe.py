@@ -12,8 +12,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-import torch
-
 from asr.audio import SAMPLE_RATE, Samples, audio_duration, count_channels, load_audio, read_pieces
 from asr.decode import Hypothesis
 from asr.errors import AsrError
@@ -44,8 +42,8 @@ class Transcriber:
         return self._recogniser
 
     @property
-    def device(self) -> torch.device:
-        return self._recogniser.device
+    def device(self) -> str:
+        return self._recogniser.engine.device
 
     @property
     def decoder_name(self) -> str:

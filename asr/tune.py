@@ -16,22 +16,22 @@ from dataclasses import astuple, dataclass, replace
 from itertools import product
 
 import numpy as np
-import torch
-from torch.nn.utils.rnn import pad_sequence
 
 from asr import doubt
-from asr.checkpoint import Checkpoint
 from asr.decode import BeamOptions, GreedyDecoder, Hypothesis, make_decoder, prior
 from asr.decode.calibration import Calibration, calibration_error
 from asr.decode.config import DecoderConfig, load_parts, load_second_pass
 from asr.decode.options import MOST_PRIOR_WEIGHT, SecondPassWeights
 from asr.decode.second_pass import SecondPass, weigh
 from asr.development import Development, hear
+from asr.engines import load_engine, padded
 from asr.manifest import Utterance
+from asr.model_folder import ModelFolder
 from asr.progress import console, track
 from asr.recognise import Recogniser
 from asr.reweigh import Candidates, reweigh
 from asr.score import Score, right_words, score
+from asr.threads import count_threads
 
 Steps = tuple[float, float]  # of LM weight and word bonus: halved from the first to the last
 _COARSE: tuple[Steps, Steps] = ((0.4, 1.0), (0.1, 0.25))
@@ -65,10 +65,10 @@ Attempt = Callable[[BeamOptions], Trial]
 
 
 def tune_decoder(
-    checkpoint: Checkpoint,
+    folder: ModelFolder,
     utterances: Sequence[Utterance],
     config: DecoderConfig,
-    device: torch.device,
+    device: str = "auto",
     batch_size: int = 8,
 ) -> tuple[DecoderConfig, Trial, Sequence[str]]:
     """Finds weights and widths for the language model and lexicon of ``config``.
@@ -80,18 +80,19 @@ def tune_decoder(
     Raises:
         AsrError: the language model or the lexicon won't do, or no utterance could be read.
     """
-    tokenizer = checkpoint.tokenizer_of(config.head)
+    tokenizer = folder.tokenizer_of(config.head)
     lm, lexicon = load_parts(config, tokenizer)
     second_pass = None
     if config.second_pass:
         # Its weights are not known yet: the other head is asked, if there is one.
-        asked = SecondPassWeights(head=float(checkpoint.model.config.intermediate_layer > 0))
+        asked = SecondPassWeights(head=float(folder.config.intermediate_layer > 0))
         config = _with_weights(config, asked)
-        second_pass = load_second_pass(config, checkpoint.tokenizer_of)
-    recogniser = Recogniser(checkpoint, GreedyDecoder(tokenizer), device, config.head)
+        second_pass = load_second_pass(config, folder.tokenizer_of)
+    engine = load_engine(folder, device)
+    recogniser = Recogniser(engine, tokenizer, GreedyDecoder(tokenizer), config.head)
     development = hear(recogniser, utterances, batch_size)
     config = config.model_copy(update={"prior": prior.measure(development.log_probs, tokenizer)})
-    threads = torch.get_num_threads()
+    threads = count_threads()
 
     def readings(options: BeamOptions) -> Iterator[list[Hypothesis]]:
         decoder = make_decoder(
@@ -105,8 +106,8 @@ def tune_decoder(
         )
         for start in range(0, len(development.log_probs), _AT_A_TIME):
             rows = development.log_probs[start : start + _AT_A_TIME]
-            lengths = torch.tensor([len(utterance) for utterance in rows])
-            yield from decoder.decode(pad_sequence(list(rows), batch_first=True), lengths)
+            lengths = np.array([len(utterance) for utterance in rows])
+            yield from decoder.decode(padded(rows), lengths)
 
     trial = None
     for trial in search(

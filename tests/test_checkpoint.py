@@ -5,20 +5,11 @@ import subprocess
 import pytest
 import torch
 
-from asr.checkpoint import (
-    BUNDLED,
-    CHECKSUMS,
-    WEIGHTS,
-    Checkpoint,
-    find_model,
-    load_model,
-    read_weights,
-    save_model,
-    write_checksums,
-)
+from asr.checkpoint import Checkpoint, load_model, save_model
 from asr.config import EncoderConfig, ModelConfig
 from asr.errors import AsrError
 from asr.model import AcousticModel
+from asr.model_folder import BUNDLED, CHECKSUMS, WEIGHTS, find_model, read_weights, write_checksums
 from asr.tokenizer import CharacterTokenizer, PhoneTokenizer
 
 

@@ -14,8 +14,9 @@ from asr.data import (
     plan_epoch,
 )
 from asr.errors import AsrError
-from asr.features import extract, feature_frames
+from asr.features import extract
 from asr.manifest import write_manifest
+from asr.mel import feature_frames
 from asr.tokenizer import CharacterTokenizer
 
 TOKENIZER = CharacterTokenizer()

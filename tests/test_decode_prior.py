@@ -8,12 +8,13 @@ import torch
 
 import asr
 from asr.audio import load_audio
-from asr.checkpoint import find_model, load_model
 from asr.cli import main
 from asr.decode import BeamOptions, GreedyDecoder, make_decoder, prior
 from asr.decode.config import read_decoder_config, write_decoder_config
+from asr.engines import load_engine
 from asr.errors import AsrError
 from asr.manifest import write_manifest
+from asr.model_folder import find_model, open_model
 from asr.recognise import Recogniser
 from asr.tokenizer import CharacterTokenizer
 from asr.tune import search
@@ -69,12 +70,14 @@ def test_frames_may_come_in_pieces():
 
 
 def test_it_is_the_mean_of_what_the_model_says(librivox):
-    checkpoint = load_model()
-    tokenizer = checkpoint.tokenizer_of("intermediate")
-    recogniser = Recogniser(checkpoint, GreedyDecoder(tokenizer), head="intermediate")
+    folder = open_model()
+    tokenizer = folder.tokenizer_of("intermediate")
+    recogniser = Recogniser(
+        load_engine(folder), tokenizer, GreedyDecoder(tokenizer), "intermediate"
+    )
     heard = [recogniser.log_probs([load_audio(clip.audio_filepath)])[0][0] for clip in librivox]
     found = prior.measure(heard, tokenizer)
-    frames = np.concatenate([rows.exp().numpy() for rows in heard])
+    frames = np.concatenate([np.exp(rows) for rows in heard])
     assert list(found) == list(tokenizer.units)
     assert list(found.values()) == pytest.approx(frames.mean(axis=0), abs=2e-6)
     assert max(found, key=found.get) == "<blank>"
@@ -91,7 +94,7 @@ def test_tuning_measures_it_on_its_set_and_weighs_it(librivox, tmp_path, capsys)
     assert {"0.40", "0.60", "0.80"} <= tried
     config = read_decoder_config(output)
     assert f"{config.beam.prior_weight:.2f}" in tried
-    assert config.prior.keys() == set(load_model().tokenizer_of("intermediate").units)
+    assert config.prior.keys() == set(open_model().tokenizer_of("intermediate").units)
     assert sum(config.prior.values()) == pytest.approx(1, abs=1e-4)
 
 

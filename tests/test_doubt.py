@@ -12,11 +12,12 @@ import torch
 
 import asr
 from asr.audio import SAMPLE_RATE, load_audio
-from asr.checkpoint import find_model, load_model
 from asr.decode import GreedyDecoder
 from asr.decode.config import DECODER, DecoderConfig, choose_decoder, write_decoder_config
 from asr.doubt import LIMIT, doubt, limit
+from asr.engines import load_engine
 from asr.errors import AsrError
+from asr.model_folder import find_model, open_model
 from asr.recognise import Recogniser
 
 FRAME = 0.04  # seconds
@@ -106,12 +107,9 @@ def music():
 
 
 def test_speech_is_heard_and_music_is_not(librivox, music):
-    checkpoint = load_model()
-    greedy = GreedyDecoder(checkpoint.tokenizer)
-    hears_all, careful = (
-        Recogniser(checkpoint, greedy),
-        Recogniser(checkpoint, greedy, max_doubt=LIMIT),
-    )
+    folder = open_model()
+    parts = load_engine(folder), folder.tokenizer, GreedyDecoder(folder.tokenizer)
+    hears_all, careful = Recogniser(*parts), Recogniser(*parts, max_doubt=LIMIT)
     signals = [*(load_audio(clip.audio_filepath) for clip in librivox[:3]), music]
     *speech, notes = (found[0].text for found in hears_all.recognise(signals))
     assert all(speech)
@@ -127,7 +125,7 @@ def test_the_bundled_model_writes_nothing_for_music(tmp_path, music, decoder):
 
 def test_a_model_of_which_nothing_is_known_may_doubt(tmp_path):
     def max_doubt(folder, **wishes):
-        return choose_decoder(load_model().tokenizer_of, folder, **wishes).max_doubt
+        return choose_decoder(open_model().tokenizer_of, folder, **wishes).max_doubt
 
     assert max_doubt(find_model()) is not None
     assert max_doubt(find_model(), lm="none") == max_doubt(find_model(), decoder="greedy")

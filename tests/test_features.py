@@ -22,7 +22,7 @@ def test_equals_torchaudio(speech):
         pad_mode="constant",
     )  # fmt: skip
     theirs = torch.log(transform(speech).T + 1e-6)
-    # torchaudio's filters are built in float32: see asr.features._filters.
+    # torchaudio's filters are built in float32: see asr.mel.filters.
     assert (log_mel(speech) - theirs).abs().max() < 5e-4
     exact = transform.spectrogram(speech).T @ _librosa_filters()
     assert (log_mel(speech) - torch.log(exact + 1e-6)).abs().max() < 1e-4

@@ -8,6 +8,7 @@ from asr.audio import load_audio
 from asr.checkpoint import load_model
 from asr.config import EncoderConfig, FrontEndConfig, ModelConfig
 from asr.decode import GreedyDecoder
+from asr.engines.pytorch import TorchEngine
 from asr.features import extract
 from asr.model import AcousticModel, VariationalDropout, convolve_by_product, halved
 from asr.parallel import side_by_side
@@ -81,7 +82,8 @@ def test_what_stands_in_the_padding_does_not_matter(model, features):
 @pytest.mark.parametrize("batch_size", [4, 16])
 def test_transcripts_are_the_same_at_every_batch_size(librivox, batch_size):
     checkpoint = load_model()
-    recogniser = Recogniser(checkpoint, GreedyDecoder(checkpoint.tokenizer))
+    tokenizer = checkpoint.tokenizer
+    recogniser = Recogniser(TorchEngine(checkpoint.model), tokenizer, GreedyDecoder(tokenizer))
     signals = [load_audio(u.audio_filepath) for u in librivox]
     signals += [s[len(s) // 3 :] for s in signals] + [s[: len(s) // 2] for s in signals]
     alone = [recogniser.recognise([signal])[0][0] for signal in signals]

@@ -10,7 +10,6 @@ import torch
 
 import asr
 from asr.audio import load_audio
-from asr.checkpoint import find_model, load_model
 from asr.cli import main
 from asr.config import RecurrentConfig
 from asr.decode import Hypothesis
@@ -25,6 +24,7 @@ from asr.decode.second_pass import SecondPass, likelihoods, weigh
 from asr.errors import AsrError
 from asr.lm.recurrent_training import train_recurrent
 from asr.manifest import write_manifest
+from asr.model_folder import find_model, open_model
 from asr.reweigh import Candidates, reweigh
 from asr.tokenizer import CharacterTokenizer
 
@@ -130,11 +130,11 @@ def test_the_other_head_can_overrule_the_search(rescoring, librivox):
     write_decoder_config(rescoring, config.model_copy(update={"second_pass": second}))
     recogniser = asr.load(config=rescoring, nbest=20).recogniser
     signals = [load_audio(clip.audio_filepath) for clip in librivox]
-    heard = recogniser.hear(signals)
+    heard = recogniser.engine.hear(signals)
     for index, readings in enumerate(recogniser.recognise(signals)):
         texts = [reading.text for reading in readings]
         rows = heard.log_probs[index, : heard.lengths[index]]
-        said = likelihoods(texts, rows, load_model().tokenizer)
+        said = likelihoods(texts, rows, open_model().tokenizer)
         assert len(texts) > 1
         assert said[0] == said.max()
 

@@ -42,12 +42,12 @@ def load_aligner(model: str | Path | None = None, device: str = "auto") -> Align
     Raises:
         AsrError: there is no such model or device, or a file is missing or damaged.
     """
-    from asr.checkpoint import load_model
     from asr.decode import make_decoder
-    from asr.device import choose_device
+    from asr.engines import load_engine
+    from asr.model_folder import open_model
     from asr.recognise import Recogniser
 
-    checkpoint = load_model(model)
+    folder = open_model(model)
     # Nothing is decoded; the main head is the one whose units are the text.
-    decoder = make_decoder("greedy", checkpoint.tokenizer)
-    return Aligner(Recogniser(checkpoint, decoder, choose_device(device)))
+    decoder = make_decoder("greedy", folder.tokenizer)
+    return Aligner(Recogniser(load_engine(folder, device), folder.tokenizer, decoder))

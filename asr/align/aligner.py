@@ -108,7 +108,7 @@ class Aligner:
         if not good:
             return
         log_probs, lengths = self._recogniser.log_probs([excerpt.samples for _, excerpt in good])
-        said = zip(good, log_probs.cpu().numpy(), lengths.tolist(), strict=True)
+        said = zip(good, log_probs, lengths.tolist(), strict=True)
         for (job, excerpt), rows, length in said:
             job.add(excerpt, rows[:length], self._recogniser.seconds_per_frame)
             tell(excerpt.believed / SAMPLE_RATE)

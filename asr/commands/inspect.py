@@ -149,10 +149,11 @@ def _gates(options: argparse.Namespace) -> int:
     """What the memory of a model does while it listens."""
     from rich.console import Console
 
-    from asr.checkpoint import DEFAULT_MODEL, load_model
+    from asr.checkpoint import load_model
     from asr.inspect.gates import listen
     from asr.inspect.page import write_page
     from asr.inspect.picture import draw_gates, make_figure
+    from asr.model_folder import DEFAULT_MODEL
 
     outputs = options.output or [Path(f"{options.audio.stem}.gates.html")]
     if any(path.suffix in PICTURES for path in outputs):

@@ -47,10 +47,9 @@ def add(groups: Groups) -> None:
 
 def _tune(options: argparse.Namespace) -> int:
     """The decoder config that scores best on development data."""
-    from asr.checkpoint import load_model
     from asr.decode.config import DecoderConfig, SecondPassConfig, write_decoder_config
-    from asr.device import choose_device
     from asr.evaluate import read_data
+    from asr.model_folder import open_model
     from asr.tune import report, tune_decoder
 
     check_output(options.output)
@@ -61,12 +60,12 @@ def _tune(options: argparse.Namespace) -> int:
     sets = [data for path in options.data for data in read_data(path)]
     utterances = [utterance for data in sets for utterance in data.utterances]
     config, trial, failures = tune_decoder(
-        load_model(options.model),
+        open_model(options.model),
         utterances,
         DecoderConfig(
             head=options.head, lm=options.lm, lexicon=options.lexicon, second_pass=second_pass
         ),
-        choose_device(options.device),
+        options.device,
         options.batch_size,
     )
     failures = [*(problem for data in sets for problem in data.problems), *failures]

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from asr.decode import search, tables
 from asr.decode.boundaries import Boundaries
 from asr.decode.calibration import UNCALIBRATED, Calibration
 from asr.decode.hotwords import HotWords, read_phrases
-from asr.decode.hypothesis import Hypothesis, Word
+from asr.decode.hypothesis import Hypothesis, Lengths, LogProbs, Word
 from asr.decode.options import BeamOptions
 from asr.decode.prepare import check, tabulate, with_words
 from asr.decode.prior import divide, logarithms
@@ -99,10 +98,9 @@ class BeamDecoder:
         # The search is compiled on its first use ever: here, and not while somebody times it.
         self._search(np.zeros((1, len(tokenizer)), np.float32))
 
-    def decode(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
-        utterances = [
-            log_probs[i, :length].cpu().numpy() for i, length in enumerate(lengths.tolist())
-        ]
+    def decode(self, log_probs: LogProbs, lengths: Lengths) -> list[list[Hypothesis]]:
+        pairs = zip(log_probs, lengths.tolist(), strict=True)
+        utterances = [np.asarray(row[:length]) for row, length in pairs]
         if self._threads == 1 or len(utterances) == 1:
             return [self._search(rows) for rows in utterances]
         with ThreadPoolExecutor(self._threads) as pool:
@@ -128,16 +126,16 @@ class BeamStream:
         self._texts_of_nodes: dict[int, str] = {}  # of words that are not in the lexicon
         self._search = _blank_search(decoder.options.beam_size, self._units, self._tables[-1])
 
-    def feed(self, log_probs: Tensor | NDArray[np.floating]) -> None:
+    def feed(self, log_probs: LogProbs) -> None:
         """Reads frames.
 
         Args:
-            log_probs: natural logarithms, float32 or float64, shape (frames, units).
+            log_probs: in float32 or float64, shape (frames, units).
 
         Raises:
             AsrError: the shape is another, or there are values that are no numbers.
         """
-        rows = log_probs.cpu().numpy() if isinstance(log_probs, Tensor) else log_probs
+        rows = np.asarray(log_probs)
         if rows.ndim != 2 or rows.shape[1] != self._units:
             raise AsrError(
                 f"log-probabilities of shape (frames, {self._units}) are needed, not {rows.shape}"

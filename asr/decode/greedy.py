@@ -6,10 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from asr.decode.boundaries import Boundaries
-from asr.decode.hypothesis import Hypothesis, Word
+from asr.decode.hypothesis import Hypothesis, Lengths, LogProbs, Word
 from asr.tokenizer import BLANK, PhoneTokenizer, Tokenizer
 
 
@@ -28,14 +27,13 @@ class GreedyDecoder:
         self._boundaries = Boundaries.of(tokenizer)
         self.writes_words = not isinstance(tokenizer, PhoneTokenizer)
 
-    def decode(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
-        best, path = (x.cpu().numpy() for x in log_probs.max(dim=-1))
-        return [
-            [self._read(path[i, :length], best[i, :length].astype(np.float64))]
-            for i, length in enumerate(lengths.tolist())
-        ]
+    def decode(self, log_probs: LogProbs, lengths: Lengths) -> list[list[Hypothesis]]:
+        rows = (row[:length] for row, length in zip(log_probs, lengths.tolist(), strict=True))
+        return [[self._read(np.asarray(row))] for row in rows]
 
-    def _read(self, path: NDArray[np.int64], best: NDArray[np.float64]) -> Hypothesis:
+    def _read(self, rows: LogProbs) -> Hypothesis:
+        path = rows.argmax(axis=1)
+        best = np.take_along_axis(rows, path[:, None], axis=1)[:, 0].astype(np.float64)
         runs = np.flatnonzero(np.append(True, path[1:] != path[:-1])[: len(path)])
         spoken = path[runs] != BLANK
         starts, ends = runs[spoken], np.append(runs[1:], len(path))[: len(runs)][spoken]

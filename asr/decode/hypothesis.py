@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
+
+LogProbs = NDArray[np.floating]
+"""Natural logarithms of the units' probabilities, unit 0 the blank; also a tensor on the CPU."""
+Lengths = NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -37,11 +42,11 @@ class Decoder(Protocol):
     name: str  # for tables
     writes_words: bool  # False if its text is phones, for want of a lexicon
 
-    def decode(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
+    def decode(self, log_probs: LogProbs, lengths: Lengths) -> list[list[Hypothesis]]:
         """Reads a batch.
 
         Args:
-            log_probs: natural logarithms, shape (batch, frames, units), unit 0 the blank.
+            log_probs: shape (batch, frames, units).
             lengths: frames of each utterance, shape (batch,); what lies behind is not looked at.
 
         Returns:

@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
+from asr.decode.hypothesis import LogProbs
 from asr.errors import AsrError
 from asr.tokenizer import Tokenizer
 
@@ -29,17 +29,18 @@ _LEAST = 1e-6  # of a share, which must have a logarithm
 _DIGITS = 6
 
 
-def measure(log_probs: Sequence[Tensor], tokenizer: Tokenizer) -> Prior:
+def measure(log_probs: Sequence[LogProbs], tokenizer: Tokenizer) -> Prior:
     """The mean of what a model says in all frames of some utterances.
 
     Args:
         log_probs: of each utterance, shape (frames, units).
         tokenizer: the units.
     """
-    total = sum(rows.double().exp().sum(0) for rows in log_probs)
-    assert isinstance(total, Tensor)
-    share = (total / total.sum()).clamp_min(_LEAST)
-    return dict(zip(tokenizer.units, share.numpy().round(_DIGITS).tolist(), strict=True))
+    total = np.zeros(len(tokenizer))
+    for rows in log_probs:
+        total += np.exp(rows, dtype=np.float64).sum(axis=0)
+    share = np.maximum(total / total.sum(), _LEAST)
+    return dict(zip(tokenizer.units, share.round(_DIGITS).tolist(), strict=True))
 
 
 def logarithms(prior: Mapping[str, float], tokenizer: Tokenizer) -> NDArray[np.float32]:
@@ -59,7 +60,7 @@ def logarithms(prior: Mapping[str, float], tokenizer: Tokenizer) -> NDArray[np.f
     return found
 
 
-def divide(log_probs: NDArray[np.floating], log_prior: NDArray[np.float32]) -> NDArray[np.floating]:
+def divide(log_probs: LogProbs, log_prior: NDArray[np.float32]) -> LogProbs:
     """Log-probabilities, shape (frames, units), by a weighted prior, to sum to one again."""
     scaled = log_probs - log_prior
     scaled -= scaled.max(axis=1, keepdims=True)

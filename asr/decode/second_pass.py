@@ -17,7 +17,6 @@ from dataclasses import astuple, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.nn import functional
 
 from asr.config import HeadName
@@ -55,7 +54,9 @@ class SecondPass:
         self._lm = lm
         self._nbest = nbest
 
-    def choose(self, found: Sequence[Hypothesis], log_probs: Tensor | None) -> list[Hypothesis]:
+    def choose(
+        self, found: Sequence[Hypothesis], log_probs: NDArray[np.float32] | None
+    ) -> list[Hypothesis]:
         """The hypotheses of one utterance with their new scores, best first.
 
         Args:
@@ -65,7 +66,7 @@ class SecondPass:
         return weigh(found, self.evidence(found, log_probs), self.weights)[: self._nbest]
 
     def evidence(
-        self, found: Sequence[Hypothesis], log_probs: Tensor | None
+        self, found: Sequence[Hypothesis], log_probs: NDArray[np.float32] | None
     ) -> NDArray[np.float64]:
         """The terms of the formula without their weights, shape (hypotheses, 4)."""
         texts = [hypothesis.text for hypothesis in found]
@@ -88,7 +89,7 @@ def weigh(
 
 
 def likelihoods(
-    texts: Sequence[str], log_probs: Tensor, tokenizer: Tokenizer
+    texts: Sequence[str], log_probs: NDArray[np.float32], tokenizer: Tokenizer
 ) -> NDArray[np.float64]:
     """The natural logarithms of P(text | audio), summed over all alignments.
 
@@ -104,7 +105,7 @@ def likelihoods(
         return found
     units = [unit for index in spelled for unit in targets[index] or ()]
     losses = functional.ctc_loss(
-        log_probs.float().cpu()[:, None].expand(-1, len(spelled), -1),
+        torch.from_numpy(log_probs)[:, None].expand(-1, len(spelled), -1),
         torch.tensor(units, dtype=torch.long),
         torch.full((len(spelled),), len(log_probs)),
         torch.tensor([len(targets[index] or ()) for index in spelled]),

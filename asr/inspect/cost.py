@@ -14,8 +14,8 @@ from torch import nn
 
 from asr.attention import LocalAttention
 from asr.config import Recipe
-from asr.features import FRAMES_PER_SECOND
 from asr.inspect.trace import by_equations
+from asr.mel import FRAMES_PER_SECOND
 from asr.model import AcousticModel, halved
 from asr.recurrent import RecurrentLayer
 from asr.tokenizer import CharacterTokenizer, PhoneTokenizer

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from asr.audio import SAMPLE_RATE, Samples
-from asr.features import FRAMES_PER_SECOND, HOP
 from asr.inspect.trace import Array
+from asr.mel import FRAMES_PER_SECOND, HOP
 from asr.segment import levels, quiet
 from asr.transcript import Word
 

@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from asr.audio import SAMPLE_RATE, Samples, audio_duration, load_audio
 from asr.checkpoint import Checkpoint
 from asr.decode import GreedyDecoder
 from asr.errors import AsrError
-from asr.features import FRAMES_PER_SECOND, extract
+from asr.features import extract
 from asr.inspect.events import Following, find_events, follow
 from asr.inspect.memory import Memory, measure_memory
 from asr.inspect.trace import Array, LayerTrace, trace
+from asr.mel import FRAMES_PER_SECOND
 from asr.segment import LONGEST, is_silent
 from asr.transcript import Word
 
@@ -44,7 +46,7 @@ class Listening:
     samples: Samples  # 16 kHz
     text: str
     words: Sequence[Word]
-    log_probs: Tensor  # of the main head, shape (frames, units)
+    log_probs: NDArray[np.float32]  # of the main head, shape (frames, units)
     seconds_per_frame: float  # of log_probs
     units: Sequence[str]  # that the head emits
     events: Mapping[str, Array]  # by name, what find_events says of every 10 ms
@@ -82,7 +84,7 @@ def listen(
     samples = _load(audio)
     emissions, traces = trace(checkpoint.model, extract(torch.from_numpy(samples), config.mel_bins))
     (hypothesis,) = GreedyDecoder(checkpoint.tokenizer).decode(
-        emissions.log_probs, emissions.lengths
+        emissions.log_probs.numpy(), emissions.lengths.numpy()
     )[0]
     if not hypothesis.tokens:
         raise AsrError(f"the model hears no speech in {audio}; give it a recording of some")
@@ -107,7 +109,7 @@ def listen(
         samples,
         hypothesis.text,
         words,
-        emissions.log_probs[0],
+        emissions.log_probs[0].numpy(),
         frame,
         checkpoint.tokenizer.units,
         events,

@@ -22,9 +22,10 @@ from asr.audio import Samples
 from asr.checkpoint import Checkpoint
 from asr.config import TrainConfig
 from asr.errors import AsrError
-from asr.features import FRAMES_PER_SECOND, HOP, extract
+from asr.features import extract
 from asr.files import atomic
 from asr.inspect.trace import Array
+from asr.mel import FRAMES_PER_SECOND, HOP
 from asr.model import AcousticModel
 from asr.recurrent import CELLS, RecurrentLayer
 

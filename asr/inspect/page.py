@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from asr.files import write_text
 from asr.inspect.events import Following
@@ -51,7 +50,7 @@ def write_page(path: str | Path, listening: Listening, model: str) -> None:
     }
     (recording,) = sound.embed([listening.audio])
     blobs = {
-        "picture": pictures.encode(torch.from_numpy(listening.samples), listening.log_probs),
+        "picture": pictures.encode(listening.samples, listening.log_probs),
         "recording": recording,
     }
     report, own = files("asr.report") / "page", files("asr.inspect") / "page"

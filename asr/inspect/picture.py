@@ -11,12 +11,13 @@ import numpy as np
 import torch
 
 from asr.errors import AsrError
-from asr.features import FRAMES_PER_SECOND, log_mel
+from asr.features import log_mel
 from asr.files import atomic
 from asr.inspect.events import SILENCE
 from asr.inspect.gates import Layer, Listening
 from asr.inspect.gradients import CLIP_NORM, Curve
 from asr.inspect.trace import Array
+from asr.mel import FRAMES_PER_SECOND
 from asr.tokenizer import BLANK
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _mel(axes: Axes, listening: Listening) -> None:
 
 def _characters(axes: Axes, listening: Listening) -> None:
     """The probability of the blank, and every unit of the best path where it is emitted."""
-    probabilities = listening.log_probs.exp().numpy()
+    probabilities = np.exp(listening.log_probs)
     times = (np.arange(len(probabilities)) + 0.5) * listening.seconds_per_frame
     axes.plot(times, probabilities[:, BLANK], color="0.7", linewidth=0.8)
     best = probabilities.argmax(axis=1)

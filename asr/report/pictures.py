@@ -22,11 +22,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from asr.audio import SAMPLE_RATE, Samples, load_audio
 from asr.errors import AsrError
-from asr.features import FRAMES_PER_SECOND, log_mel
+from asr.features import log_mel
+from asr.mel import FRAMES_PER_SECOND
 from asr.progress import track
 from asr.recognise import Recogniser
 from asr.tokenizer import BLANK
@@ -79,20 +79,20 @@ def _draw_each(recogniser: Recogniser, paths: Sequence[str]) -> Iterator[tuple[i
                 yield index, None
         if signals:
             log_probs, lengths = recogniser.log_probs(list(signals.values()))
-            rows = zip(signals.items(), log_probs.cpu(), lengths.tolist(), strict=True)
+            rows = zip(signals.items(), log_probs, lengths.tolist(), strict=True)
             for (index, signal), row, length in rows:
-                yield index, encode(torch.from_numpy(signal), row[:length])
+                yield index, encode(signal, row[:length])
 
 
-def encode(signal: Tensor, log_probs: Tensor) -> str:
+def encode(signal: Samples, log_probs: NDArray[np.float32]) -> str:
     """The picture of one utterance.
 
     Args:
         signal: 16 kHz samples, shape (samples,).
         log_probs: natural logarithms, shape (frames, units), unit 0 the blank.
     """
-    mel = _quantised(log_mel(signal).numpy())
-    probabilities = log_probs.exp().numpy()
+    mel = _quantised(log_mel(torch.from_numpy(signal)).numpy())
+    probabilities = np.exp(log_probs)
     shown = probabilities >= _LEAST
     shown[:, BLANK] = False
     shown &= np.cumsum(shown, axis=1) <= _MOST

@@ -1,0 +1,62 @@
+"""What runs an acoustic model: signals in, log-probabilities out.
+
+Without torch where that will do, because to import it takes seconds and half a gigabyte.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+from asr.engines import compiled
+from asr.engines.heard import Engine, Heard, padded
+from asr.errors import AsrError
+from asr.model_folder import WEIGHTS, ModelFolder
+from asr.threads import count_threads
+
+__all__ = ["Engine", "Heard", "load_engine", "padded"]
+
+
+def load_engine(folder: ModelFolder, device: str = "auto") -> Engine:
+    """Loads the weights of a model into the engine that runs it best.
+
+    Args:
+        folder: the model.
+        device: ``cpu``, ``cuda`` or ``auto``: CUDA where it can be used.
+
+    Raises:
+        AsrError: the device is not there, or the weights are missing, damaged or of another model.
+    """
+    if device == "auto":
+        device = _best_device()
+    if device == "cpu" and compiled.runs(folder.config):
+        return _load_compiled(folder)
+
+    from asr.checkpoint import load_model
+    from asr.device import choose_device
+    from asr.engines.pytorch import TorchEngine
+
+    return TorchEngine(load_model(folder.path).model, choose_device(device))
+
+
+def _load_compiled(folder: ModelFolder) -> Engine:
+    units, others = len(folder.tokenizer), len(folder.intermediate_tokenizer)
+    weights = folder.weights()
+    try:
+        return compiled.CompiledEngine(folder.config, weights, units, others, count_threads())
+    except ValueError as error:
+        raise AsrError(
+            f"the weights in {folder.path / WEIGHTS} do not fit the config and tokenizer beside "
+            "them"
+        ) from error
+
+
+def _best_device() -> str:
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return "cpu"  # without a driver torch need not be asked
+
+    from asr.device import choose_device
+
+    return str(choose_device("auto"))

@@ -1,0 +1,251 @@
+"""The arithmetic of the acoustic model, compiled: products, convolutions, LSTM, normalisation.
+
+All for one utterance, in float32. Sums run over their inputs in order, whatever stands in the
+other rows: what comes out of a row does not depend on how many there are, nor on threads.
+
+Weights are read as they are stored, in float16, where the processor widens them on the way: the
+recurrent ones of a layer, which are read anew at every frame, are then small enough for its cache.
+
+All functions that call each other stay in this one file: what numba keeps on disk is good for as
+long as the file of the function that Python calls is unchanged, whatever that calls elsewhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from llvmlite import binding, ir
+from numba import types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from asr.compiled import FUSED, compiled, inner
+
+Floats = NDArray[np.float32]
+Weights = NDArray[np.float32] | NDArray[np.uint16]
+"""Shape (inputs, outputs); what is uint16 are the bits of float16."""
+
+_F = np.float32
+_ONE, _TWO = _F(1.0), _F(2.0)
+
+# exp(x) = 2**n exp(r) with r in [-ln 2 / 2, ln 2 / 2]; the polynomial is that of Cephes' expf.
+_LEAST, _MOST = _F(-87.0), _F(88.0)
+_LOG2_E = _F(1.4426950408889634)
+_LN_2, _LN_2_REST = _F(0.693359375), _F(-2.12194440e-4)
+_P0, _P1, _P2 = _F(1.9875691500e-4), _F(1.3981999507e-3), _F(8.3334519073e-3)
+_P3, _P4, _P5 = _F(4.1665795894e-2), _F(1.6666665459e-1), _F(5.0000001201e-1)
+
+fused: Callable[[Any], Any] = partial(compiled, **FUSED)
+fused_inner: Callable[[Any], Any] = partial(inner, **FUSED)
+
+
+def pack(weights: NDArray[np.float16]) -> Weights:
+    """Weights, shape (inputs, outputs), in the form in which this processor reads them fastest."""
+    weights = np.ascontiguousarray(weights)
+    return weights.view(np.uint16) if _widens_halves() else weights.astype(np.float32)
+
+
+def _widens_halves() -> bool:
+    if binding.get_process_triple().split("-")[0] in ("aarch64", "arm64"):
+        return True
+    return bool(binding.get_host_cpu_features().get("f16c", False))
+
+
+def _widen(context: Any, weight: Any) -> Any:
+    """A weight as float32."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        (bits,) = arguments
+        if signature.args[0] == types.float32:
+            return bits
+        return builder.fpext(builder.bitcast(bits, ir.HalfType()), ir.FloatType())
+
+    return types.float32(weight), codegen
+
+
+widen: Any = intrinsic(_widen)
+
+
+def _float_of_bits(context: Any, bits: Any) -> Any:
+    """The float32 that these 32 bits stand for."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), codegen
+
+
+float_of_bits: Any = intrinsic(_float_of_bits)
+
+
+@fused
+def affine(x: Floats, weights: Weights, bias: Floats) -> Floats:
+    """x W + b, shape (rows, outputs), for x of shape (rows, inputs)."""
+    out = np.empty((len(x), len(bias)), np.float32)
+    _affine(x, weights, bias, out)
+    return out
+
+
+@fused_inner
+def _affine(x: Floats, weights: Weights, bias: Floats, out: Floats) -> None:
+    rows, inputs = x.shape
+    spare = np.empty(len(bias), np.float32)  # for the row that the last one lacks
+    for i in range(0, rows, 2):
+        other = i + 1 < rows
+        a, b = x[i], x[i + 1 if other else i]
+        to_a, to_b = out[i], out[i + 1] if other else spare
+        for j in range(len(bias)):
+            to_a[j] = to_b[j] = bias[j]
+        for k in range(0, inputs - 3, 4):  # four at a time: sums are fetched and put back once
+            a0, a1, a2, a3 = a[k], a[k + 1], a[k + 2], a[k + 3]
+            b0, b1, b2, b3 = b[k], b[k + 1], b[k + 2], b[k + 3]
+            w0, w1, w2, w3 = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
+            for j in range(len(bias)):
+                v0, v1, v2, v3 = widen(w0[j]), widen(w1[j]), widen(w2[j]), widen(w3[j])
+                to_a[j] = (((to_a[j] + a0 * v0) + a1 * v1) + a2 * v2) + a3 * v3
+                to_b[j] = (((to_b[j] + b0 * v0) + b1 * v1) + b2 * v2) + b3 * v3
+        for k in range(inputs - inputs % 4, inputs):
+            w0 = weights[k]
+            for j in range(len(bias)):
+                v0 = widen(w0[j])
+                to_a[j] += a[k] * v0
+                to_b[j] += b[k] * v0
+
+
+@fused
+def convolve(x: Floats, weights: Weights, bias: Floats) -> Floats:
+    """A convolution of 3 x 3 with stride 2 and zeros around, then ReLU.
+
+    Args:
+        x: shape (frames, bins, channels).
+        weights: shape (9 * channels, new channels), rows by time, then bin, then channel.
+
+    Returns:
+        shape (frames / 2, bins / 2, new channels), rounded up.
+    """
+    frames, bins, channels = x.shape
+    out = np.empty(((frames + 1) // 2, (bins + 1) // 2, len(bias)), np.float32)
+    patches = np.empty((out.shape[1], 9 * channels), np.float32)
+    for t in range(len(out)):
+        patches[:] = 0.0
+        for i in range(3):
+            frame = 2 * t + i - 1
+            if not 0 <= frame < frames:
+                continue
+            for f in range(len(patches)):
+                for j in range(3):
+                    at = 2 * f + j - 1
+                    if 0 <= at < bins:
+                        first = (3 * i + j) * channels
+                        patches[f, first : first + channels] = x[frame, at]
+        _affine(patches, weights, bias, out[t])
+        for f in range(len(patches)):
+            for c in range(len(bias)):
+                out[t, f, c] = max(out[t, f, c], _F(0.0))
+    return out
+
+
+@fused
+def lstm(
+    x: Floats,
+    weights: Weights,
+    recurrent: Weights,
+    bias: Floats,
+    backwards: bool,
+    out: Floats,
+) -> None:
+    """One direction of an LSTM layer, from a zero state (Hochreiter and Schmidhuber 1997; the
+    equations are those of :class:`asr.cells.Lstm`).
+
+    Args:
+        x: shape (frames, inputs).
+        weights: of the input, shape (inputs, 4 * hidden), by gates i, f, c~, o.
+        recurrent: of the hidden state, shape (hidden, 4 * hidden).
+        backwards: from the last frame to the first.
+        out: takes the hidden states, shape (frames, hidden).
+    """
+    frames, hidden = out.shape
+    projected = np.empty((frames, len(bias)), np.float32)
+    _affine(x, weights, bias, projected)
+    state = np.zeros(hidden, np.float32)
+    cell = np.zeros(hidden, np.float32)
+    for step in range(frames):
+        t = frames - 1 - step if backwards else step
+        gates = projected[t]
+        for k in range(0, hidden - 7, 8):
+            h0, h1, h2, h3 = state[k], state[k + 1], state[k + 2], state[k + 3]
+            h4, h5, h6, h7 = state[k + 4], state[k + 5], state[k + 6], state[k + 7]
+            w0, w1, w2, w3 = recurrent[k], recurrent[k + 1], recurrent[k + 2], recurrent[k + 3]
+            w4, w5, w6, w7 = recurrent[k + 4], recurrent[k + 5], recurrent[k + 6], recurrent[k + 7]
+            for j in range(len(gates)):
+                total = ((gates[j] + h0 * widen(w0[j])) + h1 * widen(w1[j])) + h2 * widen(w2[j])
+                total = ((total + h3 * widen(w3[j])) + h4 * widen(w4[j])) + h5 * widen(w5[j])
+                gates[j] = (total + h6 * widen(w6[j])) + h7 * widen(w7[j])
+        for k in range(hidden - hidden % 8, hidden):
+            w0 = recurrent[k]
+            for j in range(len(gates)):
+                gates[j] += state[k] * widen(w0[j])
+        _remember(gates, cell, state)
+        out[t] = state
+
+
+@fused_inner
+def _remember(gates: Floats, cell: Floats, state: Floats) -> None:
+    """The new cell and hidden state of an LSTM, by what its gates are given."""
+    hidden = len(state)
+    for j in range(hidden):
+        kept = _logistic(gates[hidden + j]) * cell[j]
+        cell[j] = kept + _logistic(gates[j]) * _tanh(gates[2 * hidden + j])
+        state[j] = _logistic(gates[3 * hidden + j]) * _tanh(cell[j])
+
+
+@fused
+def normalise(x: Floats, scale: Floats, shift: Floats) -> None:
+    """Layer normalisation of each row (Ba et al. 2016), in place."""
+    for row in x:
+        mean = 0.0
+        for value in row:
+            mean += value
+        mean /= len(row)
+        variance = 0.0
+        for value in row:
+            variance += (value - mean) ** 2
+        factor = _F(1.0 / math.sqrt(variance / len(row) + 1e-5))
+        centre = _F(mean)
+        for j in range(len(row)):
+            row[j] = (row[j] - centre) * factor * scale[j] + shift[j]
+
+
+@fused
+def log_softmax(x: Floats) -> None:
+    """Logits to log-probabilities in each row, in place."""
+    for row in x:
+        top = row.max()
+        total = 0.0
+        for value in row:
+            total += math.exp(value - top)
+        row -= _F(top + math.log(total))
+
+
+@fused_inner
+def _exp(x: Any) -> Any:
+    x = min(max(x, _LEAST), _MOST)
+    n = np.floor(x * _LOG2_E + _F(0.5))
+    r = (x - n * _LN_2) - n * _LN_2_REST
+    p = ((((_P0 * r + _P1) * r + _P2) * r + _P3) * r + _P4) * r + _P5
+    power = float_of_bits((np.int32(n) + np.int32(127)) << np.int32(23))
+    return (p * r * r + r + _ONE) * power
+
+
+@fused_inner
+def _logistic(x: Any) -> Any:
+    return _ONE / (_ONE + _exp(-x))
+
+
+@fused_inner
+def _tanh(x: Any) -> Any:
+    return _TWO / (_ONE + _exp(-_TWO * x)) - _ONE

@@ -1,0 +1,164 @@
+"""A model's folder: weights, config, tokenizers and a card that says what it is.
+
+The folder is all that is needed to transcribe. It holds no pickled objects: weights are
+safetensors in float16, the rest is text. Its checksums cover what only a training writes: weights,
+config, tokenizers. A language model beside them carries its own (:mod:`asr.lm.binary`); lexicon,
+decoder config and card are there to be edited.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from asr.config import HeadName, ModelConfig, read_yaml, validate
+from asr.errors import AsrError
+from asr.files import digest, why_unreadable, write_text
+from asr.tokenizer import Tokenizer, load_tokenizer
+
+WEIGHTS = "model.safetensors"
+CONFIG = "config.yaml"
+TOKENIZER = "tokenizer.json"
+INTERMEDIATE_TOKENIZER = "intermediate_tokenizer.json"  # where it is another one
+CARD = "README.md"
+CHECKSUMS = "checksums.txt"  # SHA-256, as `sha256sum -c` reads them
+
+_CHECKED = (CONFIG, TOKENIZER, INTERMEDIATE_TOKENIZER, WEIGHTS)
+_CHECKSUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+
+BUNDLED = Path(__file__).parent / "models"
+DEFAULT_MODEL = "english-18h"
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """What a folder says about a model; its weights are read when they are asked for."""
+
+    path: Path
+    config: ModelConfig
+    tokenizer: Tokenizer
+    intermediate_tokenizer: Tokenizer  # the same, if the intermediate head has the same units
+
+    def tokenizer_of(self, head: HeadName) -> Tokenizer:
+        """The units of a head.
+
+        Raises:
+            AsrError: the model has no such head.
+        """
+        return choose_tokenizer(head, self.config, self.tokenizer, self.intermediate_tokenizer)
+
+    def weights(self) -> dict[str, NDArray[np.float16]]:
+        """The weights, by the names that :class:`asr.model.AcousticModel` has for them.
+
+        Raises:
+            AsrError: they are missing, damaged, or not those that the folder was saved with.
+        """
+        return read_weights(self.path)
+
+
+def open_model(name: str | Path | None = None) -> ModelFolder:
+    """Reads what a model's folder says about it.
+
+    Args:
+        name: a model's folder, or the name of a bundled one; by default the bundled default.
+
+    Raises:
+        AsrError: there is no such model, or a file of it is missing or damaged.
+    """
+    folder = find_model(name)
+    _verify(folder, _CHECKED[:-1])
+    config = validate(ModelConfig, read_yaml(folder / CONFIG), f"the config of the model {folder}")
+    tokenizer = load_tokenizer(folder / TOKENIZER)
+    other = folder / INTERMEDIATE_TOKENIZER
+    intermediate = load_tokenizer(other) if other.exists() else tokenizer
+    return ModelFolder(folder, config, tokenizer, intermediate)
+
+
+def read_weights(folder: Path) -> dict[str, NDArray[np.float16]]:
+    """:meth:`ModelFolder.weights` of a folder of which nothing else is asked."""
+    path = folder / WEIGHTS
+    _verify(folder, [WEIGHTS])
+    try:
+        return load_file(path)
+    except FileNotFoundError as error:
+        raise AsrError(f"the model {folder} has no weights: {WEIGHTS} is missing") from error
+    except (SafetensorError, OSError) as error:
+        raise AsrError(f"the weights {path} are damaged; copy or train the model again") from error
+
+
+def choose_tokenizer(
+    head: HeadName, config: ModelConfig, main: Tokenizer, intermediate: Tokenizer
+) -> Tokenizer:
+    """The units of a head.
+
+    Raises:
+        AsrError: the model has no such head.
+    """
+    if head == "intermediate" and not config.intermediate_layer:
+        raise AsrError("the model has no intermediate head; choose the main one")
+    return main if head == "main" else intermediate
+
+
+def find_model(name: str | Path | None = None) -> Path:
+    """The folder of a model given by path or by the name of a bundled one."""
+    name = DEFAULT_MODEL if name is None else name
+    for folder in (Path(name), BUNDLED / name):
+        if (folder / CONFIG).is_file():
+            return folder
+    if Path(name).exists():
+        raise AsrError(f"{name} is not a model's folder: it holds no {CONFIG}")
+    bundled = ", ".join(sorted(path.parent.name for path in BUNDLED.glob(f"*/{CONFIG}")))
+    raise AsrError(f"there is no model {name}: neither a folder nor a bundled one ({bundled})")
+
+
+def write_checksums(folder: str | Path) -> None:
+    """Notes what is now in a model's folder as what must be found there when it is loaded.
+
+    For whoever puts a folder together by hand; :func:`save_model` does it by itself.
+
+    Raises:
+        AsrError: the folder is no model's, or can't be written to.
+    """
+    folder = find_model(folder)
+    there = [name for name in _CHECKED if (folder / name).is_file()]
+    lines = [f"{digest(folder / name)}  {name}\n" for name in there]
+    write_text(folder / CHECKSUMS, "".join(lines))
+
+
+def _verify(folder: Path, names: Iterable[str]) -> None:
+    """Compares files with their checksums; a folder from before there were any passes.
+
+    Raises:
+        AsrError: a file is not what was saved, or the checksums themselves are damaged.
+    """
+    path = folder / CHECKSUMS
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise AsrError(f"the checksums {path} {why_unreadable(error)}") from error
+    except UnicodeDecodeError:
+        lines = []
+    found = [match for line in lines if (match := _CHECKSUM.fullmatch(line))]
+    expected = {match[2]: match[1] for match in found}
+    for name in names:
+        there = (folder / name).is_file()
+        if name not in expected and not there and len(found) == len(lines):
+            continue
+        if name not in expected or len(found) < len(lines):
+            raise AsrError(f"the checksums {path} are damaged; copy or train the model again")
+        if not there:
+            raise AsrError(f"the model {folder} is not whole: {name} is missing; copy it again")
+        if digest(folder / name) != expected[name]:
+            raise AsrError(
+                f"{folder / name} is damaged, or of another model: it has not the checksum in "
+                f"{CHECKSUMS}; copy or train the model again"
+            )
