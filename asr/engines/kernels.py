@@ -43,10 +43,11 @@ fused: Callable[[Any], Any] = partial(compiled, **FUSED)
 fused_inner: Callable[[Any], Any] = partial(inner, **FUSED)
 
 
-def pack(weights: NDArray[np.float16]) -> Weights:
+def pack(weights: NDArray[np.floating]) -> Weights:
     """Weights, shape (inputs, outputs), in the form in which this processor reads them fastest."""
-    weights = np.ascontiguousarray(weights)
-    return weights.view(np.uint16) if _widens_halves() else weights.astype(np.float32)
+    if weights.dtype == np.float16 and _widens_halves():
+        return np.ascontiguousarray(weights).view(np.uint16)
+    return np.ascontiguousarray(weights, np.float32)
 
 
 def _widens_halves() -> bool:
