@@ -47,6 +47,11 @@ class Targets(_Tensors):
         units = torch.tensor([unit for sequence in sequences for unit in sequence])
         return cls(units, torch.tensor([len(sequence) for sequence in sequences]))
 
+    def of_rows(self, rows: Tensor) -> Targets:
+        """Those of some utterances of the batch."""
+        each = self.units.split(self.lengths.tolist())
+        return Targets(torch.cat([each[row] for row in rows.tolist()]), self.lengths[rows])
+
 
 @dataclass(frozen=True)
 class Masks(_Tensors):

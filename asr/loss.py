@@ -2,62 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from asr.batch import Batch, Targets
-from asr.config import TrainConfig
+from asr.batch import Targets
+from asr.config import HeadName, TrainConfig
 from asr.ctc import ctc
 from asr.model import Emissions, within
 
 
-def training_loss(emissions: Emissions, batch: Batch, config: TrainConfig) -> tuple[Tensor, Tensor]:
-    """What is minimised, and the CTC loss of the main head, both per unit of the targets."""
-    weight = config.consistency_weight if batch.views == 2 else 0.0
+def training_loss(
+    emissions: Emissions,
+    targets: Sequence[Targets],
+    units: Sequence[int],
+    config: TrainConfig,
+    teacher: Emissions | None = None,
+) -> tuple[Tensor, Tensor]:
+    """What is minimised, and the CTC loss of the main head, both per unit of the targets.
 
-    def of_head(log_probs: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
-        ctc = ctc_loss(log_probs, emissions.lengths, targets)
-        if not weight:
-            return ctc, ctc
-        apart = consistency_loss(log_probs, emissions.lengths) / targets.lengths.sum()
-        return ctc + weight * apart, ctc
+    Args:
+        emissions: of a batch, or of a part of it.
+        targets: of the main head, and of the intermediate one.
+        units: how many there are in the targets of the whole batch; the parts' losses add up.
+        config: the weights.
+        teacher: what the other view of each utterance was heard as, if there is one.
+    """
 
-    loss, ctc = of_head(emissions.log_probs, batch.targets)
+    def of_head(head: HeadName, targets: Targets, units: int) -> tuple[Tensor, Tensor]:
+        log_probs = emissions.of(head)
+        loss = ctc(log_probs, emissions.lengths, targets.units, targets.lengths) / units
+        if teacher is None:
+            return loss, loss
+        apart = consistency_loss(log_probs, teacher.of(head), emissions.lengths) / units
+        return loss + config.consistency_weight * apart, loss
+
+    loss, main = of_head("main", targets[0], units[0])
     if emissions.intermediate is not None:
-        middle, _ = of_head(emissions.intermediate, batch.intermediate)
+        middle, _ = of_head("intermediate", targets[1], units[1])
         loss = torch.lerp(loss, middle, config.intermediate_weight)
-    return loss, ctc
+    return loss, main
 
 
-def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Targets) -> Tensor:
-    """The CTC loss (Graves et al. 2006) per unit of the targets, in float32.
+def consistency_loss(log_probs: Tensor, teacher: Tensor, lengths: Tensor) -> Tensor:
+    """How far utterances differ from other views of them, summed over their frames.
 
-    Args:
-        log_probs: shape (batch, frames, units).
-        lengths: frames of each utterance, shape (batch,).
-        targets: of each utterance.
-    """
-    total = ctc(log_probs, lengths, targets.units, targets.lengths)
-    return total / targets.lengths.sum()
-
-
-def consistency_loss(log_probs: Tensor, lengths: Tensor) -> Tensor:
-    """How far two views of the same utterances differ, summed over their frames.
-
-    Each view learns from the other as it is: D(sg(a) || b) + D(sg(b) || a), with the
-    Kullback-Leibler divergence D and sg stopping the gradient (CR-CTC, arXiv 2410.05101, eq. 5).
+    A view learns from the other as it is: the Kullback-Leibler divergence D(sg(teacher) || view),
+    where sg stops the gradient (CR-CTC, arXiv 2410.05101, eq. 5, which adds that of the other
+    view).
 
     Args:
-        log_probs: shape (2 * utterances, frames, units), all first views before all second ones.
-        lengths: frames of each utterance, shape (2 * utterances,).
+        log_probs: shape (utterances, frames, units).
+        teacher: of the other views, likewise.
+        lengths: frames of each utterance, shape (utterances,).
     """
-    first, second = log_probs.chunk(2)
-    inside = within(lengths.chunk(2)[0], log_probs.shape[1])
-    apart = _divergence(first.detach(), second) + _divergence(second.detach(), first)
-    return (apart * inside).sum()
-
-
-def _divergence(teacher: Tensor, student: Tensor) -> Tensor:
-    each = functional.kl_div(student, teacher, reduction="none", log_target=True)
-    return each.sum(-1)
+    each = functional.kl_div(log_probs, teacher.detach(), reduction="none", log_target=True)
+    return (each.sum(-1) * within(lengths, log_probs.shape[1])).sum()

@@ -7,6 +7,9 @@ normalisation is within one frame.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
@@ -35,6 +38,15 @@ class Emissions:
         chosen = self.log_probs if head == "main" else self.intermediate
         assert chosen is not None
         return chosen
+
+    def turned(self) -> Emissions:
+        """The second half of the batch before the first."""
+        middle = self.intermediate
+        return Emissions(
+            _turned(self.log_probs),
+            _turned(self.lengths),
+            None if middle is None else _turned(middle),
+        )
 
 
 class FrontEnd(nn.Module):
@@ -193,6 +205,19 @@ class AcousticModel(nn.Module):
         return frames * self.config.emissions
 
 
+_dropout_generator: ContextVar[torch.Generator | None] = ContextVar("generator", default=None)
+
+
+@contextmanager
+def dropout_from(generator: torch.Generator | None) -> Iterator[None]:
+    """Within it, in this thread, dropout draws from ``generator``; none for torch's own."""
+    token = _dropout_generator.set(generator)
+    try:
+        yield
+    finally:
+        _dropout_generator.reset(token)
+
+
 class VariationalDropout(nn.Module):
     """Drops channels of an utterance in all its frames (Gal and Ghahramani 2016)."""
 
@@ -205,7 +230,12 @@ class VariationalDropout(nn.Module):
         if not self.training or self.probability == 0.0:
             return x
         kept = 1.0 - self.probability
-        return x * (torch.empty_like(x[:1]).bernoulli_(kept) / kept)
+        drawn = torch.empty_like(x[:1]).bernoulli_(kept, generator=_dropout_generator.get())
+        return x * (drawn / kept)
+
+
+def _turned(x: Tensor) -> Tensor:
+    return torch.cat(x.chunk(2)[::-1])
 
 
 def stack_pairs(x: Tensor) -> Tensor:

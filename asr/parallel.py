@@ -1,9 +1,9 @@
-"""Two things at once on two cores.
+"""Several things at once.
 
 A recurrent step is a small matrix product; two threads that share each of them spend their time
-waiting for one another. The two directions of a layer have nothing to wait for, so on the CPU
-each is given a thread of its own, in the forward and in the backward pass. The results are the
-same to the bit as one after the other on one thread. On a GPU each is given a stream.
+waiting for one another. So on a CPU each half of a batch in training (:mod:`asr.step`), and each
+direction of a layer otherwise, is given a thread of its own. The results are the same to the bit as
+one after the other on one thread. On a GPU each direction is given a stream.
 
 What a step of training begins with does not wait for the step before: it is made in a thread, too.
 """
@@ -14,7 +14,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -23,25 +23,38 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+def at_once(calls: Sequence[Callable[[], Result]]) -> list[Result]:
+    """The results of one or two calls, each in a thread if there are two or more to use.
+
+    Torch keeps its modes for each thread: a call that needs one has to set it itself.
+    """
+    if len(calls) < 2 or torch.get_num_threads() < 2:
+        return [call() for call in calls]
+    futures = [_pool().submit(call) for call in calls]
+    return [future.result() for future in futures]
+
+
 def side_by_side(
     modules: tuple[nn.Module, nn.Module], inputs: tuple[Tensor, Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """Applies each module to its own input.
+    """Applies each module to its own input: on CUDA in two streams, on a CPU in two threads.
 
-    In parallel on a CPU with two threads or more, and on CUDA in two streams; elsewhere one after
-    the other.
+    Where gradients are wanted on a CPU, one after the other.
     """
     if inputs[0].is_cuda:
         return _in_two_streams(modules, inputs)
-    if inputs[0].device.type != "cpu" or torch.get_num_threads() < 2:
+    if torch.is_grad_enabled():
         return modules[0](inputs[0]), modules[1](inputs[1])
-    if not torch.is_grad_enabled():
-        return _both(*map(_in_this_mode, modules, inputs))
-    parameters = [list(module.parameters()) for module in modules]
-    left, right = _SideBySide.apply(  # type: ignore[no-untyped-call]
-        modules, len(parameters[0]), *inputs, *parameters[0], *parameters[1]
+    left, right = at_once(
+        [functools.partial(_infer, *pair) for pair in zip(modules, inputs, strict=True)]
     )
     return left, right
+
+
+@torch.inference_mode()
+def _infer(module: nn.Module, inputs: Tensor) -> Tensor:
+    outputs: Tensor = module(inputs)
+    return outputs
 
 
 def _in_two_streams(
@@ -63,62 +76,6 @@ def _in_two_streams(
 @functools.cache
 def _second_stream(device: torch.device) -> torch.cuda.Stream:
     return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-
-
-class _SideBySide(torch.autograd.Function):
-    """Each module builds a graph of its own in its thread; the backward pass walks both."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        modules: tuple[nn.Module, nn.Module],
-        split: int,
-        left: Tensor,
-        right: Tensor,
-        *parameters: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        inputs = [half.detach().requires_grad_() for half in (left, right)]
-        with torch.enable_grad():
-            outputs = _both(*map(_in_this_mode, modules, inputs))
-        ctx.halves = tuple(
-            zip(inputs, outputs, (parameters[:split], parameters[split:]), strict=True)
-        )
-        return outputs[0].detach(), outputs[1].detach()
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        def run(
-            half: tuple[Tensor, Tensor, Sequence[Tensor]], gradient: Tensor
-        ) -> Sequence[Tensor]:
-            inputs, outputs, parameters = half
-            return torch.autograd.grad(outputs, (inputs, *parameters), gradient)
-
-        left, right = _both(
-            *(functools.partial(run, h, g) for h, g in zip(ctx.halves, gradients, strict=True))
-        )
-        return None, None, left[0], right[0], *left[1:], *right[1:]
-
-
-def _in_this_mode(module: nn.Module, inputs: Tensor) -> Callable[[], Tensor]:
-    """A call of ``module`` in the calling thread's modes, which torch keeps for each thread."""
-    grad, inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
-    cast, dtype = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
-
-    def call() -> Tensor:
-        with (
-            torch.inference_mode(inference),
-            torch.set_grad_enabled(grad),
-            torch.autocast("cpu", dtype, enabled=cast),
-        ):
-            outputs: Tensor = module(inputs)
-            return outputs
-
-    return call
-
-
-def _both(first: Callable[[], Result], second: Callable[[], Result]) -> tuple[Result, Result]:
-    futures = [_pool().submit(call) for call in (first, second)]
-    return futures[0].result(), futures[1].result()
 
 
 def ahead(items: Iterable[Item], make: Callable[[Item], Result]) -> Iterator[Result]:

@@ -38,11 +38,10 @@ from asr.data import (
     read_manifests,
 )
 from asr.decode import GreedyDecoder
-from asr.device import autocast, choose_device, choose_precision
+from asr.device import choose_device, choose_precision
 from asr.engines.pytorch import TorchEngine
 from asr.errors import AsrError
 from asr.interrupt import Interrupted, stop_signal
-from asr.loss import training_loss
 from asr.manifest import Utterance
 from asr.model import AcousticModel
 from asr.model_folder import find_model, read_weights
@@ -52,6 +51,7 @@ from asr.progress import bar, console
 from asr.recognise import Recogniser
 from asr.score import Score, score
 from asr.state import Progress, TrainingState, read_state
+from asr.step import backward
 from asr.tokenizer import (
     BpeTokenizer,
     CharacterTokenizer,
@@ -197,7 +197,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             for prepared in islice(batches, count - progress.batch):
                 done = (progress.epoch + progress.batch / count) / config.epochs
                 rate = one_cycle(config.peak_rate, config.warm_up, done)
-                loss = _step(state, prepared, rate, device)
+                loss = _step(state, prepared, rate)
                 progress.batch += 1
                 progress.step += 1
                 progress.seconds += prepared[0].seconds
@@ -257,7 +257,7 @@ def _loaders(device: torch.device) -> int:
     return max(1, (os.cpu_count() or 1) - 2) if device.type == "cuda" else 0
 
 
-def _step(state: TrainingState, prepared: _Prepared, rate: float, device: torch.device) -> float:
+def _step(state: TrainingState, prepared: _Prepared, rate: float) -> float:
     """One update of the weights; returns the loss of the main head.
 
     A loss or gradient that is not finite leaves the weights as they are and is counted.
@@ -266,22 +266,19 @@ def _step(state: TrainingState, prepared: _Prepared, rate: float, device: torch.
     for optimizer in state.optimizers:
         set_rate(optimizer, rate)
     batch, features, lengths = prepared
-    with autocast(state.precision, device):
-        emissions = state.model(features, lengths)
-    loss, main = training_loss(emissions, batch, config)
-    for optimizer in state.optimizers:
-        optimizer.zero_grad(set_to_none=True)
-    state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+    loss, main = backward(
+        state.model, batch, features, lengths, config, state.precision, state.scaler
+    )
     for optimizer in state.optimizers:
         state.scaler.unscale_(optimizer)
     norm = nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm)
-    finite = bool(torch.isfinite(loss) & torch.isfinite(norm))
+    finite = math.isfinite(loss) and math.isfinite(norm)
     if finite:
         for optimizer in state.optimizers:
             state.scaler.step(optimizer)
         state.averaged.update_parameters(state.model)
         units = int(batch.targets.lengths.sum())
-        progress.loss += float(main.detach()) * units
+        progress.loss += main * units
         progress.units += units
         progress.bad_in_a_row = 0
     else:
@@ -293,7 +290,7 @@ def _step(state: TrainingState, prepared: _Prepared, rate: float, device: torch.
                 "row: training has diverged; lower train.peak_rate or train.clip_norm"
             )
     state.scaler.update()
-    return float(main.detach())
+    return main
 
 
 def _make_tokenizer(recipe: Recipe, kind: UnitKind, saved: dict[str, Any] | None) -> Tokenizer:
