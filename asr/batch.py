@@ -49,7 +49,7 @@ class Targets(_Tensors):
 
     def of_rows(self, rows: Tensor) -> Targets:
         """Those of some utterances of the batch."""
-        each = self.units.split(self.lengths.tolist())
+        each = torch.split(self.units, self.lengths.tolist())
         return Targets(torch.cat([each[row] for row in rows.tolist()]), self.lengths[rows])
 
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
 from asr.batch import Batch, Targets
 from asr.config import TrainConfig
 from asr.device import autocast
 from asr.loss import training_loss
-from asr.model import AcousticModel, Emissions, dropout_from
+from asr.model import Emissions, dropout_from
 from asr.parallel import at_once
 
 
@@ -38,7 +38,7 @@ class Part:
 
 
 def backward(
-    model: AcousticModel,
+    model: nn.Module,
     batch: Batch,
     features: Tensor,
     lengths: Tensor,
@@ -90,7 +90,7 @@ def split(batch: Batch, features: Tensor, lengths: Tensor) -> list[Part]:
     return [Part.of(batch, features, lengths, half) for half in halves]
 
 
-def _hear(model: AcousticModel, precision: str, part: Part, seed: int | None) -> Emissions:
+def _hear(model: nn.Module, precision: str, part: Part, seed: int | None) -> Emissions:
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     with autocast(precision, part.features.device), dropout_from(generator):
         emissions: Emissions = model(part.features, part.lengths)
