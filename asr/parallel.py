@@ -26,11 +26,13 @@ Result = TypeVar("Result")
 def at_once(calls: Sequence[Callable[[], Result]]) -> list[Result]:
     """The results of one or two calls, each in a thread if there are two or more to use.
 
-    Torch keeps its modes for each thread: a call that needs one has to set it itself.
+    The first one's is always the same, and so is the other's: autograd goes through operations by
+    the numbers that they had in their thread, and sums rounded in another order would differ.
+    Torch keeps its modes for each thread, too: a call that needs one has to set it itself.
     """
     if len(calls) < 2 or torch.get_num_threads() < 2:
         return [call() for call in calls]
-    futures = [_pool().submit(call) for call in calls]
+    futures = [pool.submit(call) for pool, call in zip(_pair(), calls, strict=True)]
     return [future.result() for future in futures]
 
 
@@ -85,7 +87,7 @@ def ahead(items: Iterable[Item], make: Callable[[Item], Result]) -> Iterator[Res
     def following() -> list[Result]:
         return [make(item) for item in islice(iterator, 1)]
 
-    with _threads(1) as pool:
+    with _thread() as pool:
         future = pool.submit(following)
         while made := future.result():
             future = pool.submit(following)
@@ -93,16 +95,15 @@ def ahead(items: Iterable[Item], make: Callable[[Item], Result]) -> Iterator[Res
 
 
 @functools.cache
-def _pool() -> ThreadPoolExecutor:
-    return _threads(2)
+def _pair() -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
+    return _thread(), _thread()
 
 
-def _threads(count: int) -> ThreadPoolExecutor:
-    """Threads that share none of torch's operations with other threads."""
+def _thread() -> ThreadPoolExecutor:
+    """A thread that shares none of torch's operations with other threads."""
     own = torch.get_num_threads()
-    pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
-    # Starts all of them: what they set for themselves is also what new threads begin with.
-    for future in [pool.submit(torch.get_num_threads) for _ in range(count)]:
-        future.result()
+    pool = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
+    # Starts it: what it sets for itself is also what new threads begin with.
+    pool.submit(torch.get_num_threads).result()
     torch.set_num_threads(own)
     return pool

@@ -3,7 +3,7 @@ import threading
 import pytest
 import torch
 
-from asr.parallel import ahead
+from asr.parallel import ahead, at_once
 
 
 def test_one_result_is_made_ahead_in_another_thread():
@@ -39,3 +39,18 @@ def test_what_goes_wrong_in_the_thread_is_raised_when_its_result_is_due():
     assert next(results) == 2.0
     with pytest.raises(ZeroDivisionError):
         next(results)
+
+
+def test_a_call_has_its_thread_by_its_place():
+    own = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        pairs = {tuple(at_once([threading.current_thread] * 2)) for _ in range(50)}
+        assert at_once([torch.get_num_threads] * 2) == [1, 1]
+        torch.set_num_threads(1)
+        alone = at_once([threading.current_thread] * 2)
+    finally:
+        torch.set_num_threads(own)
+    ((first, second),) = pairs
+    assert first is not second
+    assert alone == [threading.current_thread()] * 2
