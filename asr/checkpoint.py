@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from asr.config import HeadName, to_yaml
+from asr.config import to_yaml
 from asr.errors import AsrError
 from asr.files import atomic, remove, write_text
 from asr.model import AcousticModel
@@ -20,7 +20,6 @@ from asr.model_folder import (
     INTERMEDIATE_TOKENIZER,
     TOKENIZER,
     WEIGHTS,
-    choose_tokenizer,
     open_model,
     write_checksums,
 )
@@ -34,16 +33,6 @@ class Checkpoint:
     model: AcousticModel
     tokenizer: Tokenizer
     intermediate_tokenizer: Tokenizer  # the same, if the intermediate head has the same units
-
-    def tokenizer_of(self, head: HeadName) -> Tokenizer:
-        """The units of a head.
-
-        Raises:
-            AsrError: the model has no such head.
-        """
-        return choose_tokenizer(
-            head, self.model.config, self.tokenizer, self.intermediate_tokenizer
-        )
 
 
 def load_model(name: str | Path | None = None) -> Checkpoint:

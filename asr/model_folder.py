@@ -52,7 +52,9 @@ class ModelFolder:
         Raises:
             AsrError: the model has no such head.
         """
-        return choose_tokenizer(head, self.config, self.tokenizer, self.intermediate_tokenizer)
+        if head == "intermediate" and not self.config.intermediate_layer:
+            raise AsrError("the model has no intermediate head; choose the main one")
+        return self.tokenizer if head == "main" else self.intermediate_tokenizer
 
     def weights(self) -> dict[str, NDArray[np.float16]]:
         """The weights, by the names that :class:`asr.model.AcousticModel` has for them.
@@ -86,24 +88,19 @@ def read_weights(folder: Path) -> dict[str, NDArray[np.float16]]:
     path = folder / WEIGHTS
     _verify(folder, [WEIGHTS])
     try:
-        return load_file(path)
+        weights = load_file(path)
+        if any(array.dtype.kind != "f" for array in weights.values()):
+            raise TypeError("not all of them are floating-point numbers")
+        return weights
+    except TypeError as error:  # numpy knows no bfloat16 either
+        raise AsrError(
+            f"the weights {path} are numbers of another kind than float16 or float32; store them "
+            "as such"
+        ) from error
     except FileNotFoundError as error:
         raise AsrError(f"the model {folder} has no weights: {WEIGHTS} is missing") from error
     except (SafetensorError, OSError) as error:
         raise AsrError(f"the weights {path} are damaged; copy or train the model again") from error
-
-
-def choose_tokenizer(
-    head: HeadName, config: ModelConfig, main: Tokenizer, intermediate: Tokenizer
-) -> Tokenizer:
-    """The units of a head.
-
-    Raises:
-        AsrError: the model has no such head.
-    """
-    if head == "intermediate" and not config.intermediate_layer:
-        raise AsrError("the model has no intermediate head; choose the main one")
-    return main if head == "main" else intermediate
 
 
 def find_model(name: str | Path | None = None) -> Path:

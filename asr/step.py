@@ -72,7 +72,7 @@ def backward(
         gradients = torch.autograd.grad(scaler.scale(loss), parameters)
         return loss.detach(), main.detach(), gradients
 
-    teachers = _teachers(heard, batch.views if config.consistency_weight else 1)
+    teachers = _teachers(heard, batch.views)
     found = at_once(
         [partial(differentiate, *each) for each in zip(parts, heard, teachers, strict=True)]
     )

@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from asr.checkpoint import Checkpoint, load_model, save_model
 from asr.config import EncoderConfig, ModelConfig
@@ -68,6 +69,8 @@ def test_others_may_read_a_saved_model(saved):
         (lambda folder: (folder / WEIGHTS).unlink(), "is missing"),
         (lambda folder: (folder / WEIGHTS).write_bytes(b""), "are damaged"),
         (lambda folder: truncate(folder / WEIGHTS), "are damaged"),
+        (lambda folder: store_as(folder, torch.bfloat16), "another kind than float16 or float32"),
+        (lambda folder: store_as(folder, torch.int8), "another kind than float16 or float32"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "tokenizer.json does not exist"),
         (lambda folder: (folder / "config.yaml").unlink(), "holds no config.yaml"),
         (lambda folder: (folder / "config.yaml").write_text("mel_bin: 3"), "did you mean mel_bins"),
@@ -82,6 +85,11 @@ def test_damage_is_named_without_checksums_too(saved, damage, message):
     with pytest.raises(AsrError, match=message) as caught:
         load_model(folder)
     assert str(folder) in str(caught.value)
+
+
+def store_as(folder, kind):
+    weights = load_file(folder / WEIGHTS)
+    save_file({name: tensor.to(kind) for name, tensor in weights.items()}, folder / WEIGHTS)
 
 
 def truncate(path):

@@ -7,6 +7,7 @@ import pytest
 from asr.checkpoint import load_model
 from asr.config import load_recipe
 from asr.manifest import write_manifest
+from asr.model_folder import open_model
 from asr.train import train
 
 RECIPES = sorted((Path(__file__).resolve().parents[1] / "recipes").glob("*.yaml"))
@@ -32,6 +33,7 @@ def test_a_recipe_trains(path, tmp_path, librivox, monkeypatch):
         ],
     )
     assert recipe.name == path.stem
-    checkpoint = load_model(train(recipe))
-    assert checkpoint.model.config == recipe.model
-    assert checkpoint.tokenizer_of(recipe.lm.head).kind
+    folder = open_model(train(recipe))
+    assert folder.config == recipe.model
+    assert folder.tokenizer_of(recipe.lm.head).kind
+    assert load_model(folder.path).model.config == recipe.model

@@ -8,6 +8,8 @@ from asr.threads import count_threads
 def test_the_environment_says_how_many_threads(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "37")
     assert count_threads() == 37
+    monkeypatch.setenv("OMP_NUM_THREADS", "5,2")
+    assert count_threads() == 5
 
 
 @pytest.mark.parametrize("wish", ["0", "many", "-2", ""])
