@@ -13,7 +13,9 @@ import torch
 from asr.cli import main
 from asr.config import RecurrentConfig
 from asr.errors import AsrError
-from asr.lm.recurrent import is_recurrent, load_recurrent
+from asr.lm.recurrent import load_recurrent
+from asr.lm.recurrent_file import is_recurrent
+from asr.lm.recurrent_scorer import load_scorer
 from asr.lm.recurrent_training import read_sentences, train_recurrent
 from asr.tokenizer import BpeTokenizer
 
@@ -111,6 +113,29 @@ def test_a_file_holds_the_model(trained, tmp_path):
         load_recurrent(path)
     with pytest.raises(AsrError, match="does not exist"):
         load_recurrent(tmp_path / "nothing.lstm")
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_scorer_says_what_the_model_says(layers, text, tmp_path):
+    config = CONFIG.model_copy(update={"layers": layers, "epochs": 1})
+    train_recurrent([text], tmp_path / "a.lstm", config)
+    model, scorer = load_recurrent(tmp_path / "a.lstm"), load_scorer(tmp_path / "a.lstm")
+    texts = [
+        "THE COOK CAME TO THE DOOR",
+        "THE COOK CAME TO THE DOOR WITH A PAN",
+        "THE COOK CAME TO A DOOR",
+        "",
+        "A COOK",
+        "THE COOK CAME TO THE DOOR",
+        "NO 5",
+    ]
+    found = scorer.log_probs(texts)
+    assert found == pytest.approx(model.log_probs(texts), abs=0.02)  # weights in float16
+    assert found[0] == found[5]
+    assert found[-1] == -1000.0
+    # In other company nothing changes, to the bit.
+    assert [scorer.log_probs([one])[0] for one in texts] == found.tolist()
+    assert len(scorer.log_probs([])) == 0
 
 
 def test_killed_and_resumed_it_ends_with_the_same_weights(text, trained, tmp_path):

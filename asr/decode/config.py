@@ -175,13 +175,13 @@ def load_second_pass(
         AsrError: its language model can't be read, or its weights ask for a head that is not there.
     """
     from asr.decode.second_pass import SecondPass
-    from asr.lm.recurrent import load_recurrent
+    from asr.lm.recurrent_scorer import load_scorer
 
     settings = config.second_pass
     assert settings is not None
     other = OTHER_HEAD[config.head]
     tokenizer = tokenizer_of(other) if settings.weights.head else None
-    lm = load_recurrent(settings.recurrent) if settings.recurrent else None
+    lm = load_scorer(settings.recurrent) if settings.recurrent else None
     return SecondPass(settings.weights, other if tokenizer else None, tokenizer, lm, nbest)
 
 

@@ -15,14 +15,12 @@ from collections.abc import Sequence
 from dataclasses import astuple, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from asr.config import HeadName
 from asr.decode.hypothesis import Hypothesis
 from asr.decode.options import SecondPassWeights
-from asr.lm.recurrent import RecurrentModel
+from asr.lm.recurrent_scorer import RecurrentScorer
 from asr.tokenizer import BLANK, Tokenizer, UnrepresentableText
 
 _IMPOSSIBLE = -1e4  # natural logarithm, of a text that the frames are too few for
@@ -45,7 +43,7 @@ class SecondPass:
         weights: SecondPassWeights,
         head: HeadName | None,
         tokenizer: Tokenizer | None = None,
-        lm: RecurrentModel | None = None,
+        lm: RecurrentScorer | None = None,
         nbest: int = 1,
     ) -> None:
         self.weights = weights
@@ -98,6 +96,9 @@ def likelihoods(
         log_probs: of the units of ``tokenizer``, shape (frames, units).
         tokenizer: spells the texts.
     """
+    import torch  # here: it takes seconds, and not every second pass asks a head
+    from torch.nn import functional
+
     targets = [_encode(text, tokenizer) for text in texts]
     spelled = [index for index, target in enumerate(targets) if target is not None]
     found = np.full(len(texts), _IMPOSSIBLE)

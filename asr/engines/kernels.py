@@ -1,6 +1,6 @@
-"""The arithmetic of the acoustic model, compiled: products, convolutions, LSTM, normalisation.
+"""The arithmetic of LSTM models, compiled: products, convolutions, recurrence, normalisation.
 
-All for one utterance, in float32. Sums run over their inputs in order, whatever stands in the
+All in float32. Sums run over their inputs in order, whatever stands in the
 other rows: what comes out of a row does not depend on how many there are, nor on threads.
 
 Weights are read as they are stored, in float16, where the processor widens them on the way: the
@@ -192,6 +192,23 @@ def lstm(
                 gates[j] += state[k] * widen(w0[j])
         _remember(gates, cell, state)
         out[t] = state
+
+
+@fused
+def remember(gates: Floats, cells: Floats) -> Floats:
+    """A step of an LSTM, for several states at once.
+
+    Args:
+        gates: what they are given, shape (states, 4 * hidden).
+        cells: shape (states, hidden); become the new ones.
+
+    Returns:
+        The new hidden states, shape (states, hidden).
+    """
+    states = np.empty_like(cells)
+    for i in range(len(cells)):
+        _remember(gates[i], cells[i], states[i])
+    return states
 
 
 @fused_inner

@@ -2,42 +2,29 @@
 Sundermeyer et al. 2012).
 
 It remembers the whole sentence where an n-gram model remembers two words, but is far too slow to be
-asked at every step of a search: a second pass asks it about the search's best readings.
-
-A model is one file: safetensors, whose metadata hold config, units and a checksum. Matrices are
-kept in 8 bits, a scale for each row.
+asked at every step of a search: a second pass asks it about the search's best readings, by
+:mod:`asr.lm.recurrent_scorer`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
-from asr.config import RecurrentConfig, validate
-from asr.errors import AsrError
-from asr.files import atomic, why_unreadable
+from asr.config import RecurrentConfig
+from asr.lm.recurrent_file import BORDER, UNSPELLED, RecurrentFile, read_recurrent
 from asr.tokenizer import BpeTokenizer, UnrepresentableText
 
 State = tuple[Tensor, Tensor]  # of the LSTM
 
-BORDER = 0  # the unit before and behind every sentence, where CTC has its blank
-
 _SCORED = 1 << 14  # units at a time
-_UNSPELLED = -1e3  # natural logarithm, of a text that the units can't spell
-_SCALE = ".scale"
-_METADATA = "recurrent language model"
 
 
 class RecurrentModel(nn.Module):
@@ -79,7 +66,7 @@ class RecurrentModel(nn.Module):
     @torch.inference_mode()
     def log_probs(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """The natural logarithms of P(text) for texts in normal form."""
-        found = np.full(len(texts), _UNSPELLED)
+        found = np.full(len(texts), UNSPELLED)
         spelled: dict[int, Tensor] = {}
         for index, text in enumerate(texts):
             try:
@@ -106,21 +93,8 @@ class RecurrentModel(nn.Module):
         Raises:
             AsrError: it can't be written.
         """
-        tensors: dict[str, Tensor] = {}
-        for name, tensor in self.state_dict().items():
-            if tensor.ndim == 1:
-                tensors[name] = tensor.detach().to("cpu", torch.float16).contiguous()
-            else:
-                tensors[name], tensors[name + _SCALE] = _quantise(tensor.detach().cpu().float())
-        record: dict[str, Any] = {
-            "config": self.config.model_dump(mode="json"),
-            "tokenizer": self.tokenizer.to_json(),
-        }
-        record["checksum"] = _checksum(tensors, record)
-        # One entry: safetensors would write several in an order of its own, another every time.
-        metadata = {_METADATA: json.dumps(record)}
-        with atomic(path) as temporary:
-            temporary.write_bytes(save(tensors, metadata))
+        weights = {name: tensor.float().cpu().numpy() for name, tensor in self.state_dict().items()}
+        RecurrentFile(self.config, self.tokenizer, weights).write(path)
 
 
 def sentence_losses(scores: Tensor, following: Tensor) -> Tensor:
@@ -136,58 +110,13 @@ def sentence_losses(scores: Tensor, following: Tensor) -> Tensor:
     return losses.view(following.shape).sum(1)
 
 
-def is_recurrent(path: str | Path) -> bool:
-    """True of a file of this form: safetensors begin with a length and a brace."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(9)[8:] == b"{"
-    except OSError:
-        return False
-
-
 def load_recurrent(path: str | Path) -> RecurrentModel:
     """Loads a model, in float32 and in evaluation mode, on the CPU.
 
     Raises:
         AsrError: the file is missing, damaged, or no such model.
     """
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except OSError as error:
-        raise AsrError(f"the language model {path} {why_unreadable(error)}") from error
-    except SafetensorError as error:
-        raise AsrError(f"{path} is no recurrent language model, or is damaged") from error
-    if _METADATA not in metadata:
-        raise AsrError(f"{path} is no recurrent language model")
-    try:
-        record = json.loads(metadata[_METADATA])
-        if record.pop("checksum") != _checksum(tensors, record):
-            raise ValueError("the checksum is of something else")
-        config = validate(RecurrentConfig, record["config"], f"the model {path}")
-        model = RecurrentModel(config, BpeTokenizer.from_json(record["tokenizer"]))
-        model.load_state_dict(
-            {
-                name: tensor.float() * tensors[name + _SCALE] if tensor.ndim > 1 else tensor.float()
-                for name, tensor in tensors.items()
-                if not name.endswith(_SCALE)
-            }
-        )
-    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
-        raise AsrError(f"the language model {path} is damaged; copy or train it again") from error
+    stored = read_recurrent(path)
+    model = RecurrentModel(stored.config, stored.tokenizer)
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in stored.weights.items()})
     return model.eval()
-
-
-def _quantise(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows as 8-bit integers and what to multiply them by, shape (rows, 1)."""
-    scale = matrix.abs().amax(1, keepdim=True).clamp(min=1e-8) / 127.0
-    return (matrix / scale).round().to(torch.int8), scale
-
-
-def _checksum(tensors: dict[str, Tensor], record: dict[str, Any]) -> str:
-    """Of the whole model; ``record`` holds its config and its units."""
-    found = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
-    for name in sorted(tensors):
-        found.update(name.encode() + tensors[name].numpy().tobytes())
-    return found.hexdigest()

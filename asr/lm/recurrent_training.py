@@ -21,7 +21,8 @@ from asr.device import autocast, choose_device, choose_precision
 from asr.errors import AsrError
 from asr.files import atomic, remove
 from asr.interrupt import Interrupted, stop_signal
-from asr.lm.recurrent import BORDER, RecurrentModel, sentence_losses
+from asr.lm.recurrent import RecurrentModel, sentence_losses
+from asr.lm.recurrent_file import BORDER
 from asr.lm.text import STDIN, read_blocks
 from asr.optimise import adamw, one_cycle, set_rate
 from asr.progress import bar

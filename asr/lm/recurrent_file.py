@@ -1,0 +1,132 @@
+"""A recurrent language model as one file: safetensors, whose metadata hold config, units and a
+checksum. Matrices are kept in 8 bits, a scale for each row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from asr.config import RecurrentConfig, validate
+from asr.errors import AsrError
+from asr.files import atomic, why_unreadable
+from asr.tokenizer import BpeTokenizer
+
+BORDER = 0  # the unit before and behind every sentence, where CTC has its blank
+UNSPELLED = -1e3  # natural logarithm of P(text), of one that the units can't spell
+
+_SCALE = ".scale"
+_METADATA = "recurrent language model"
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class RecurrentFile:
+    """What a file holds."""
+
+    config: RecurrentConfig
+    tokenizer: BpeTokenizer
+    weights: Mapping[str, Floats]  # by the names of :class:`asr.lm.recurrent.RecurrentModel`
+
+    def write(self, path: str | Path) -> None:
+        """Writes the file.
+
+        Raises:
+            AsrError: it can't be written.
+        """
+        tensors: dict[str, NDArray[Any]] = {}
+        for name, array in self.weights.items():
+            if array.ndim == 1:
+                tensors[name] = array.astype(np.float16)
+            else:
+                tensors[name], tensors[name + _SCALE] = _quantise(array)
+        record: dict[str, Any] = {
+            "config": self.config.model_dump(mode="json"),
+            "tokenizer": self.tokenizer.to_json(),
+        }
+        record["checksum"] = _checksum(tensors, record)
+        # One entry: safetensors would write several in an order of its own, another every time.
+        metadata = {_METADATA: json.dumps(record)}
+        with atomic(path) as temporary:
+            temporary.write_bytes(save(tensors, metadata))
+
+
+def is_recurrent(path: str | Path) -> bool:
+    """True of a file of this form: safetensors begin with a length and a brace."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(9)[8:] == b"{"
+    except OSError:
+        return False
+
+
+def read_recurrent(path: str | Path) -> RecurrentFile:
+    """Reads a file, its matrices in float32.
+
+    Raises:
+        AsrError: the file is missing, damaged, or no such model.
+    """
+    try:
+        with safe_open(path, "np") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except OSError as error:
+        raise AsrError(f"the language model {path} {why_unreadable(error)}") from error
+    except SafetensorError as error:
+        raise AsrError(f"{path} is no recurrent language model, or is damaged") from error
+    if _METADATA not in metadata:
+        raise AsrError(f"{path} is no recurrent language model")
+    try:
+        record = json.loads(metadata[_METADATA])
+        if record.pop("checksum") != _checksum(tensors, record):
+            raise ValueError("the checksum is of something else")
+        config = validate(RecurrentConfig, record["config"], f"the model {path}")
+        tokenizer = BpeTokenizer.from_json(record["tokenizer"])
+        weights = {name: _widened(name, tensors) for name in tensors if not name.endswith(_SCALE)}
+        _check_shapes(config, tokenizer, weights)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise AsrError(f"the language model {path} is damaged; copy or train it again") from error
+    return RecurrentFile(config, tokenizer, weights)
+
+
+def _quantise(matrix: Floats) -> tuple[NDArray[np.int8], Floats]:
+    """Rows as 8-bit integers and what to multiply them by, shape (rows, 1)."""
+    scale = np.maximum(np.abs(matrix).max(1, keepdims=True), np.float32(1e-8)) / np.float32(127.0)
+    return (matrix / scale).round().astype(np.int8), scale
+
+
+def _widened(name: str, tensors: Mapping[str, NDArray[Any]]) -> Floats:
+    widened = tensors[name].astype(np.float32)
+    return widened * tensors[name + _SCALE] if widened.ndim > 1 else widened
+
+
+def _check_shapes(
+    config: RecurrentConfig, tokenizer: BpeTokenizer, weights: Mapping[str, Floats]
+) -> None:
+    """Raises ValueError where the weights are not those of such a model."""
+    hidden, units = config.hidden, len(tokenizer)
+    expected: dict[str, tuple[int, ...]] = {"embedding.weight": (units, hidden), "bias": (units,)}
+    for layer in range(config.layers):
+        for part in ("ih", "hh"):
+            expected[f"lstm.weight_{part}_l{layer}"] = (4 * hidden, hidden)
+            expected[f"lstm.bias_{part}_l{layer}"] = (4 * hidden,)
+    if {name: array.shape for name, array in weights.items()} != expected:
+        raise ValueError("the weights are of another model")
+
+
+def _checksum(tensors: Mapping[str, NDArray[Any]], record: dict[str, Any]) -> str:
+    """Of the whole model; ``record`` holds its config and its units."""
+    found = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
+    for name in sorted(tensors):
+        found.update(name.encode() + tensors[name].tobytes())
+    return found.hexdigest()

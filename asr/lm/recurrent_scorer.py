@@ -1,0 +1,112 @@
+"""The readings of an utterance scored by a recurrent language model, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr.engines import kernels
+from asr.engines.kernels import Floats, Weights
+from asr.lm.recurrent_file import BORDER, UNSPELLED, RecurrentFile, read_recurrent
+from asr.tokenizer import UnrepresentableText
+
+
+@dataclass(frozen=True)
+class _Layer:
+    weights: Weights  # of the input, and below it of the hidden state: (2 * hidden, 4 * hidden)
+    bias: Floats
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """Hidden states and cells of a layer behind several beginnings, each (beginnings, hidden)."""
+
+    hidden: Floats
+    cell: Floats
+
+
+class RecurrentScorer:
+    """Says how likely texts are, as :meth:`asr.lm.recurrent.RecurrentModel.log_probs` does.
+
+    Made for texts that are much alike: what several begin with is read once.
+    """
+
+    def __init__(self, stored: RecurrentFile) -> None:
+        self.tokenizer = stored.tokenizer
+        hidden, weights = stored.config.hidden, stored.weights
+        self._embedding = weights["embedding.weight"].astype(np.float16)
+        self._output = kernels.pack(self._embedding.T)
+        self._bias = weights["bias"]
+        self._layers = []
+        for layer in range(stored.config.layers):
+            both = [weights[f"lstm.weight_{part}_l{layer}"].T for part in ("ih", "hh")]
+            bias = weights[f"lstm.bias_ih_l{layer}"] + weights[f"lstm.bias_hh_l{layer}"]
+            self._layers.append(_Layer(kernels.pack(np.concatenate(both).astype(np.float16)), bias))
+        nothing = np.zeros((1, hidden), np.float32)
+        self._at_first = [_Memory(nothing, nothing) for _ in self._layers]
+
+    def log_probs(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """The natural logarithms of P(text), the end of the sentence included."""
+        found = np.full(len(texts), UNSPELLED)
+        spelled: dict[int, list[int]] = {}
+        for index, text in enumerate(texts):
+            try:
+                spelled[index] = [*self.tokenizer.encode(text), BORDER]
+            except UnrepresentableText:
+                continue
+        found[list(spelled)] = 0.0
+        place = dict.fromkeys(spelled, 0)  # of each text's beginning among those of this length
+        memories, latest, parents = self._at_first, [BORDER], [0]
+        for length in count():
+            if not place:
+                return found
+            log_probs, memories = self._read(latest, parents, memories)
+            longer: dict[tuple[int, int], int] = {}  # beginnings, by those that they go on from
+            for index, at in list(place.items()):
+                unit = spelled[index][length]
+                found[index] += log_probs[at, unit]
+                if length + 1 == len(spelled[index]):
+                    del place[index]
+                else:
+                    place[index] = longer.setdefault((at, unit), len(longer))
+            parents, latest = [at for at, _ in longer], [unit for _, unit in longer]
+        raise AssertionError
+
+    def _read(
+        self, units: Sequence[int], parents: Sequence[int], memories: Sequence[_Memory]
+    ) -> tuple[Floats, list[_Memory]]:
+        """What may come behind each of some beginnings, and what is remembered of them.
+
+        Args:
+            units: the last one of each beginning.
+            parents: where in ``memories`` what it goes on from is.
+            memories: of each layer.
+
+        Returns:
+            Log-probabilities of shape (beginnings, units).
+        """
+        x = self._embedding[units].astype(np.float32)
+        read = []
+        for layer, memory in zip(self._layers, memories, strict=True):
+            joined = np.concatenate([x, memory.hidden[parents]], axis=1)
+            gates = kernels.affine(joined, layer.weights, layer.bias)
+            cell = memory.cell[parents]
+            x = kernels.remember(gates, cell)
+            read.append(_Memory(x, cell))
+        log_probs = kernels.affine(x, self._output, self._bias)
+        kernels.log_softmax(log_probs)
+        return log_probs, read
+
+
+def load_scorer(path: str | Path) -> RecurrentScorer:
+    """Loads a recurrent language model.
+
+    Raises:
+        AsrError: the file is missing, damaged, or no such model.
+    """
+    return RecurrentScorer(read_recurrent(path))
