@@ -139,6 +139,7 @@ class TrainConfig(Section):
     """How the weights are found."""
 
     epochs: Positive = 40
+    patience: Natural = 0  # epochs without fewer wrong words on dev that end it early; 0: none do
     optimizer: OptimizerName = "adamw"  # asr.optimise says what they do
     batch_seconds: Seconds = 160.0  # audio in a batch, padding and second views included
     peak_rate: Annotated[float, Field(gt=0)] = 2e-3

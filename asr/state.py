@@ -17,7 +17,7 @@ from torch import nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim.swa_utils import AveragedModel
 
-from asr.config import Recipe, validate
+from asr.config import Recipe, TrainConfig, validate
 from asr.errors import AsrError
 from asr.files import atomic
 from asr.tokenizer import Tokenizer
@@ -30,6 +30,8 @@ _FREE = {
     "before": None,
     "lm": None,
 }
+
+_NOTHING_YET = 0.9  # a WER above says nothing: it goes up and down while a model begins to spell
 
 
 @dataclass
@@ -47,6 +49,15 @@ class Progress:
     bad_in_a_row: int = 0
     best_wer: float = float("inf")
     history: list[dict[str, float]] = field(default_factory=list)  # one entry an epoch
+
+    def finished(self, config: TrainConfig) -> bool:
+        """Whether all epochs are done, or as many as its patience bears brought nothing."""
+        return self.epoch >= config.epochs or 0 < config.patience <= self.epochs_since_best()
+
+    def epochs_since_best(self) -> int:
+        """How many epochs lie behind the last one with the fewest word errors."""
+        errors = [min(entry["dev_wer"], _NOTHING_YET) for entry in reversed(self.history)]
+        return errors.index(min(errors)) if errors else 0
 
     def start_epoch(self) -> None:
         self.batch, self.units, self.seconds, self.wall, self.loss = 0, 0, 0.0, 0.0, 0.0

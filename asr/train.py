@@ -90,7 +90,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             f"{folder / MODEL} would be overwritten: the state of its training, {STATE}, is not "
             "there to go on from; set another output or move the model away"
         )
-    if record and record["progress"]["epoch"] >= config.epochs:
+    if record and Progress(**record["progress"]).finished(config):
         return folder / MODEL
     init_from = recipe.init_from
     if recipe.before and not record:
@@ -186,7 +186,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         state.save(state_path)
 
     with loaders_named(), stop_signal() as stop, _progress_bar() as display:
-        while progress.epoch < config.epochs:
+        while not progress.finished(config):
             count = len(plan(progress.epoch))
             task = display.add_task(
                 f"epoch {progress.epoch + 1}/{config.epochs}", total=count, status=""
@@ -242,6 +242,10 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             progress.start_epoch()
             save()
             display.remove_task(task)
+    if progress.epoch < config.epochs:
+        console.print(
+            f"ended early: no epoch since {progress.epoch - config.patience} had fewer wrong words"
+        )
     curves.close()
     return folder / MODEL
 

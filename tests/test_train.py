@@ -1,5 +1,6 @@
 """Training as users meet it: whole runs of the command line, interrupted, killed, resumed."""
 
+import json
 import os
 import shutil
 import signal
@@ -12,16 +13,18 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from asr.checkpoint import load_model
-from asr.config import load_recipe
+from asr.config import TrainConfig, load_recipe
 from asr.device import choose_device
 from asr.errors import AsrError
 from asr.interrupt import Interrupted
 from asr.manifest import write_manifest
-from asr.state import read_state
+from asr.model_folder import find_model
+from asr.state import Progress, read_state
 from asr.tokenizer import BpeTokenizer
 from asr.train import MODEL, STATE, train
 
@@ -243,6 +246,48 @@ def test_a_run_goes_on_with_its_own_units_and_data(recipe_path, tmp_path, libriv
     torch.save({**record, "tokenizers": [units, units]}, tmp_path / "run" / STATE)
     stop(recipe, resume=True)
     assert read_state(tmp_path / "run" / STATE, recipe)["tokenizers"] == [units, units]
+
+
+def test_patience_counts_epochs_since_the_best_one():
+    def waited(*errors):
+        return Progress(history=[{"dev_wer": wer} for wer in errors]).epochs_since_best()
+
+    assert waited() == 0
+    assert waited(0.8, 0.7, 0.75, 0.71) == 2
+    assert waited(0.8, 0.7, 0.75, 0.7) == 0
+    assert waited(1.0, 1.2, 0.99, 1.1, 1.0) == 0  # nothing learned yet
+    config = TrainConfig(epochs=9, patience=2)
+    history = [{"dev_wer": wer} for wer in (0.8, 0.6, 0.7, 0.65)]
+    assert not Progress(epoch=3, history=history[:3]).finished(config)
+    assert Progress(epoch=4, history=history).finished(config)
+    assert not Progress(epoch=4, history=history).finished(TrainConfig(epochs=9))
+    assert Progress(epoch=9, history=history[:2]).finished(config)
+
+
+def test_a_run_that_gets_worse_ends_early_and_is_finished(recipe_path, tmp_path):
+    """From the bundled model's weights, at a rate that rises until they are ruined."""
+    bundled = find_model()
+    model = yaml.safe_load((bundled / "config.yaml").read_text())
+    run = tmp_path / "run"
+    settings = [
+        f"model={json.dumps(model)}",
+        "units={kind: characters, intermediate: phones}",
+        f"init_from={bundled}",
+        "train.epochs=30",
+        "train.patience=2",
+        "train.warm_up=1",
+        "train.peak_rate=0.05",
+        "train.average_decay=0",
+    ]
+    output = finish(start(recipe_path, run, *settings))
+    history = torch.load(run / "state.pt", weights_only=True)["progress"]["history"]
+    assert 3 <= len(history) < 30
+    best = min(entry["dev_wer"] for entry in history)
+    assert [entry["dev_wer"] > best for entry in history[-3:]] == [False, True, True]
+    assert f"ended early: no epoch since {len(history) - 2} had fewer wrong words" in output
+    before = (run / "state.pt").stat().st_mtime_ns
+    assert "epoch" not in finish(start(recipe_path, run, *settings, "--resume"))
+    assert (run / "state.pt").stat().st_mtime_ns == before
 
 
 def test_a_damaged_state_is_named(recipe_path, tmp_path, undisturbed):
