@@ -10,6 +10,7 @@ import torch
 
 from asr.decode import BeamOptions, make_decoder
 from asr.decode.beam import BeamDecoder
+from asr.decode.tables import STATES
 from asr.decode.tree import LexiconTree
 from asr.lm import load
 from asr.tokenizer import CharacterTokenizer, Tokenizer
@@ -229,6 +230,25 @@ def test_equals_the_sum_over_all_alignments(case, with_lm, lm):
             bonus = (options.lm_weight * h.lm_score + 0.4 * len(h.words)) if lm else 0.0
             if not changes:
                 assert h.score == pytest.approx(h.acoustic_score + bonus, abs=1e-6)
+
+
+@pytest.mark.parametrize("case", ["letters", "pieces"])
+def test_recombination_drops_what_can_not_win(case, lm):
+    tokenizer, entries, _ = CASES[case]
+    tree = LexiconTree.build(entries)
+    exact = BeamDecoder(tokenizer, wide(), lexicon=tree, lm=lm)
+    recombined = BeamDecoder(tokenizer, wide(nbest=1, recombination=1.5), lexicon=tree, lm=lm)
+    for seed in range(12):
+        log_probs = emissions(seed, 9, len(tokenizer))
+        best, *_ = decode(exact, log_probs)
+        (found,) = decode(recombined, log_probs)
+        assert found.text == best.text
+        assert found.score == pytest.approx(best.score, abs=1e-6)
+        streams = [exact.stream(), recombined.stream()]
+        for stream in streams:
+            stream.feed(log_probs)
+        alive, left = (stream._search.counts[STATES] for stream in streams)
+        assert left < alive
 
 
 HOTWORDS = {"A B": 2.0, "B": 0.7, "B A B": 1.5, "A": -0.4, "BBA": 1.1}

@@ -31,6 +31,10 @@ class BeamOptions:
     beam_size: int = 64  # prefixes that live on after a frame
     beam_threshold: float = 14.0  # those less likely than the best by more than this don't
     token_threshold: float = -7.0  # units less likely in a frame aren't tried there; the best is
+    # Of two prefixes that nothing can tell apart from now on (language model, hot words, place in
+    # the word), the one less likely by more than this is dropped. Where several readings are asked
+    # for, all live on.
+    recombination: float = 1.0
     lm_weight: float = 0.8
     word_bonus: float = 0.5
     prior_weight: float = 0.6  # the exponent of the priors
@@ -45,6 +49,8 @@ class BeamOptions:
                 raise AsrError(f"{_said(name)} must be at least 1, not {getattr(self, name)}")
         if not self.beam_threshold > 0:
             raise AsrError(f"the beam threshold must be above 0, not {self.beam_threshold}")
+        if not self.recombination > 0:
+            raise AsrError(f"recombination must be above 0, not {self.recombination}")
         if not self.token_threshold <= 0:
             raise AsrError(f"the token threshold must be at most 0, not {self.token_threshold}")
         if not 0 <= self.lm_weight < math.inf:

@@ -89,6 +89,7 @@ def tabulate(
         options.beam_size,
         math.exp(-options.beam_threshold),
         options.token_threshold,
+        math.exp(-options.recombination) if options.nbest == 1 else 0.0,
         lm_weight,
         bonus,
         penalty,

@@ -100,6 +100,8 @@ def advance(
     target = np.empty(settings.most_words + 1, np.int64)  # where a unit leads: histories,
     target_node = np.empty(len(target), np.int64)  # nodes
     gain = np.empty(len(target), np.float64)  # and what it does to the probability
+    best_of = np.zeros(len(slots), np.int64)  # the likeliest state of each future, hashed as slots,
+    slot_of = np.empty(len(following), np.int64)  # and where each state's future stands there
 
     for t in range(first, len(rows)):
         row = rows[t]
@@ -254,6 +256,19 @@ def advance(
                         then.token_unit, then.fresh = token, before
 
         if best > 0:
+            if settings.dominated > 0:
+                _recombine(
+                    following,
+                    reached,
+                    best * narrowest,
+                    2 * settings.beam_size,  # what is dropped makes room for those behind it
+                    search.ranked,
+                    search.histories,
+                    best_of,
+                    slot_of,
+                    stamp,
+                    settings.dominated,
+                )
             _survive(
                 beam,
                 following,
@@ -483,6 +498,71 @@ def _find(
     while slots[slot] >> 32 == stamp:
         at = slots[slot] & 0xFFFFFFFF
         if states[at].history == history and states[at].node == node:
+            return at, slot
+        slot = (slot + 1) & mask
+    return NONE, slot
+
+
+@inner
+def _recombine(
+    states: Records,
+    reached: int,
+    bar: float,
+    most: int,
+    ranked: Floats,
+    histories: Records,
+    best_of: NDArray[np.int64],
+    slot_of: NDArray[np.int64],
+    stamp: int,
+    dominated: float,
+) -> None:
+    """Takes their probability from states that a likelier one with the same future outdoes.
+
+    What lies ahead of two states is the same if the language model and the hot words are in the
+    same state and the node is the same: they keep their distance, but for the share that ends in a
+    blank, and the one that is behind stays there.
+
+    Args:
+        bar: less likely states are not looked at, nor more than ``most``, the likeliest.
+    """
+    above = 0
+    for i in range(reached):
+        if states[i].total > bar:
+            ranked[above] = states[i].total
+            above += 1
+    if above > most:
+        bar, _ = _bar(ranked, above, most)
+    for i in range(reached):
+        if states[i].total > bar:
+            found, slot = _alike(states, histories, best_of, stamp, i)
+            slot_of[i] = slot
+            if found == NONE or states[i].total > states[found].total:
+                best_of[slot] = (stamp << 32) | i
+    for i in range(reached):
+        if states[i].total > bar:
+            likelier = best_of[slot_of[i]] & 0xFFFFFFFF
+            if states[i].total < states[likelier].total * dominated:
+                states[i].total = 0.0
+
+
+@inner
+def _alike(
+    states: Records, histories: Records, best_of: NDArray[np.int64], stamp: int, i: int
+) -> tuple[int, int]:
+    """The state noted for the future of state ``i``, or NONE, and its slot."""
+    mine = histories[states[i].history]
+    node, last = states[i].node, states[i].last
+    mask = len(best_of) - 1
+    slot = _hash(_hash(number(mine.state), number(mine.hot)), number(node)) & mask
+    while best_of[slot] >> 32 == stamp:
+        at = best_of[slot] & 0xFFFFFFFF
+        other = histories[states[at].history]
+        if (
+            states[at].node == node
+            and states[at].last == last
+            and other.state == mine.state
+            and other.hot == mine.hot
+        ):
             return at, slot
         slot = (slot + 1) & mask
     return NONE, slot

@@ -63,6 +63,7 @@ class Settings(NamedTuple):
     beam_size: int
     narrowest: float  # a state's least probability, by that of the best
     token_threshold: float
+    dominated: float  # a state's least probability, by that of the best with the same future
     lm_weight: float  # times log10 probabilities
     word_bonus: float
     unknown_penalty: float
