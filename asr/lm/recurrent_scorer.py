@@ -18,8 +18,8 @@ from asr.tokenizer import UnrepresentableText
 
 @dataclass(frozen=True)
 class _Layer:
-    weights: Weights  # of the input, and below it of the hidden state: (2 * hidden, 4 * hidden)
-    bias: Floats
+    weights: Weights  # of the input, if it is another layer's, and below it of the hidden state
+    bias: Floats  # (4 * hidden,)
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,21 @@ class RecurrentScorer:
 
     def __init__(self, stored: RecurrentFile) -> None:
         self.tokenizer = stored.tokenizer
-        hidden, weights = stored.config.hidden, stored.weights
-        self._embedding = weights["embedding.weight"].astype(np.float16)
-        self._output = kernels.pack(self._embedding.T)
+        weights = stored.weights
+        self._output = kernels.pack(weights["embedding.weight"].T.astype(np.float16))
         self._bias = weights["bias"]
+        # What the first layer makes of a unit is looked up: a third of all products.
+        enter = kernels.pack(weights["lstm.weight_ih_l0"].T.astype(np.float16))
+        self._entries = kernels.affine(
+            weights["embedding.weight"], enter, np.zeros(enter.shape[1], np.float32)
+        )
         self._layers = []
         for layer in range(stored.config.layers):
             both = [weights[f"lstm.weight_{part}_l{layer}"].T for part in ("ih", "hh")]
+            read = np.concatenate(both if layer else both[1:])
             bias = weights[f"lstm.bias_ih_l{layer}"] + weights[f"lstm.bias_hh_l{layer}"]
-            self._layers.append(_Layer(kernels.pack(np.concatenate(both).astype(np.float16)), bias))
-        nothing = np.zeros((1, hidden), np.float32)
+            self._layers.append(_Layer(kernels.pack(read.astype(np.float16)), bias))
+        nothing = np.zeros((1, stored.config.hidden), np.float32)
         self._at_first = [_Memory(nothing, nothing) for _ in self._layers]
 
     def log_probs(self, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -90,15 +95,17 @@ class RecurrentScorer:
         Returns:
             Log-probabilities of shape (beginnings, units).
         """
-        x = self._embedding[units].astype(np.float32)
-        read = []
+        read: list[_Memory] = []
         for layer, memory in zip(self._layers, memories, strict=True):
-            joined = np.concatenate([x, memory.hidden[parents]], axis=1)
-            gates = kernels.affine(joined, layer.weights, layer.bias)
+            x = memory.hidden[parents]
+            if read:
+                x = np.concatenate([read[-1].hidden, x], axis=1)
+            gates = kernels.affine(x, layer.weights, layer.bias)
+            if not read:
+                gates += self._entries[units]
             cell = memory.cell[parents]
-            x = kernels.remember(gates, cell)
-            read.append(_Memory(x, cell))
-        log_probs = kernels.affine(x, self._output, self._bias)
+            read.append(_Memory(kernels.remember(gates, cell), cell))
+        log_probs = kernels.affine(read[-1].hidden, self._output, self._bias)
         kernels.log_softmax(log_probs)
         return log_probs, read
 
