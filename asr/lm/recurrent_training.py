@@ -88,8 +88,8 @@ def train_recurrent(
     torch.manual_seed(config.seed)
     device = choose_device(config.device)
     precision = record["precision"] if record else choose_precision(config.precision, device)
-    if precision == "float16":  # which needs its gradients scaled, for little here
-        precision = "float32"
+    if precision == "float16":  # which needs its gradients scaled
+        precision = "bfloat16"
     model = RecurrentModel(config, tokenizer).to(device)
     optimizer = adamw(model.parameters(), config.peak_rate, config.weight_decay)
     step = 0
