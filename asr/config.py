@@ -189,8 +189,8 @@ class LanguageModelConfig(Section):
     vocabulary: Positive = 80_000  # the most frequent words
     max_size: Annotated[float, Field(gt=0)] = 12.0  # MB
     head: HeadName = "main"  # of the model, whose units it is searched with
-    # So many readings of the search are weighed again in a second pass, by the model's other head,
-    # if it has two, and by a recurrent model of the same texts, if there is to be one.
+    # So many readings of the search are weighed again in a second pass: by a recurrent model of the
+    # same texts, if there is to be one, or else by the model's other head, if it has two.
     readings: Natural = 0
     recurrent: RecurrentConfig | None = None
 

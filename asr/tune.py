@@ -84,9 +84,9 @@ def tune_decoder(
     lm, lexicon = load_parts(config, tokenizer)
     second_pass = None
     if config.second_pass:
-        # Its weights are not known yet: the other head is asked, if there is one.
-        asked = SecondPassWeights(head=float(folder.config.intermediate_layer > 0))
-        config = _with_weights(config, asked)
+        # Its weights are not known yet. A recurrent model leaves the other head nothing to add.
+        head = folder.config.intermediate_layer > 0 and not config.second_pass.recurrent
+        config = _with_weights(config, SecondPassWeights(head=float(head)))
         second_pass = load_second_pass(config, folder.tokenizer_of)
     engine = load_engine(folder, device)
     recogniser = Recogniser(engine, tokenizer, GreedyDecoder(tokenizer), config.head)
@@ -120,7 +120,7 @@ def tune_decoder(
     config = config.model_copy(update={"beam": trial.options})
     chosen = readings(trial.options)
     if second_pass and config.second_pass:
-        several = replace(trial.options, nbest=config.second_pass.readings)
+        several = config.second_pass.searched(trial.options)
         weights = _tune_second_pass(second_pass, development, readings(several))
         config = _with_weights(config, weights)
         # Searched once more: all readings of all utterances would fill the memory.

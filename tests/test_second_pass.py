@@ -19,7 +19,7 @@ from asr.decode.config import (
     read_decoder_config,
     write_decoder_config,
 )
-from asr.decode.options import SecondPassWeights
+from asr.decode.options import BeamOptions, SecondPassWeights
 from asr.decode.second_pass import SecondPass, likelihoods, weigh
 from asr.errors import AsrError
 from asr.lm.recurrent_training import train_recurrent
@@ -45,7 +45,9 @@ def rescoring(recurrent, tmp_path):
     """The bundled model's decoder config with a second pass."""
     config = read_decoder_config(find_model() / "decoder.yaml")
     weights = SecondPassWeights(head=0.5, recurrent=0.2, lm=0.1, word_bonus=0.5)
-    second = SecondPassConfig(readings=20, recurrent=str(recurrent), weights=weights)
+    second = SecondPassConfig(
+        readings=20, recombination=50.0, recurrent=str(recurrent), weights=weights
+    )
     path = tmp_path / "decoder.yaml"
     write_decoder_config(path, config.model_copy(update={"second_pass": second}))
     return path
@@ -110,6 +112,9 @@ def test_a_config_asks_for_a_second_pass(rescoring, librivox):
     assert transcriber.decoder_name == "beam + LM, rescored"
     assert asr.load(config=rescoring, rescore=False).decoder_name == "beam + LM"
     assert asr.load(config=rescoring, lm="none").decoder_name == "beam"
+    # Its weights are of the language model that they were tuned with.
+    other = find_model() / "words.lm"
+    assert asr.load(config=rescoring, lm=other).decoder_name == "beam + LM"
     (segment,) = transcriber.transcribe(path).segments
     assert segment.readings == ()
     (several,) = asr.load(config=rescoring, nbest=5).transcribe(path).segments
@@ -152,12 +157,23 @@ def test_a_second_pass_is_tuned(recurrent, librivox, tmp_path, capsys):
     second = read_decoder_config(output).second_pass
     assert second.readings == 10
     assert second.recurrent == str(recurrent)
+    assert second.weights.head == 0.0  # not asked: the recurrent model is
     report = tmp_path / "scores.json"
     evaluate = ["evaluate", str(manifest), "--config", str(output), "--json", str(report)]
     assert main(evaluate) == 0
     rescored = json.loads(report.read_text())["sets"][0]["wer"]
     assert main([*evaluate, "--no-rescoring"]) == 0
     assert rescored <= json.loads(report.read_text())["sets"][0]["wer"]
+
+
+def test_readings_for_a_second_pass_are_recombined():
+    second = SecondPassConfig(readings=20, recombination=3.0)
+    searched = second.searched(BeamOptions(nbest=5, lm_weight=0.7))
+    assert (searched.nbest, searched.recombination, searched.lm_weight) == (20, 3.0, 0.7)
+    assert second.searched(BeamOptions(nbest=30)).nbest == 30
+    # What a user asks for without one is not, unless it is the best reading alone.
+    assert BeamOptions(nbest=5).least_recombined == math.inf
+    assert BeamOptions().least_recombined == 1.0
 
 
 def test_what_is_missing_is_named(rescoring, tmp_path):

@@ -37,7 +37,7 @@ def add(groups: Groups) -> None:
         help="of the search, which a second pass weighs again by the model's other head",
     )
     tune.add_argument(
-        "--recurrent", metavar="FILE", help="a language model that the second pass asks too"
+        "--recurrent", metavar="FILE", help="a language model that weighs them instead"
     )
     tune.add_argument("-o", "--output", type=Path, required=True, help="for the decoder config")
     tune.add_argument("--batch-size", type=positive, default=8, metavar="N", help="files at a time")

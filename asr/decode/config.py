@@ -36,8 +36,15 @@ class SecondPassConfig(Section):
     """How what the search finds is weighed again (:mod:`asr.decode.second_pass`)."""
 
     readings: Annotated[int, Field(ge=2)] = 100  # that the search is to find
+    # As the search has it: the narrower, the more its readings differ.
+    recombination: Annotated[float, Field(gt=0)] = 2.5
     recurrent: str | None = None  # a recurrent language model
     weights: SecondPassWeights = SecondPassWeights()
+
+    def searched(self, beam: BeamOptions) -> BeamOptions:
+        """The options of a search for its readings."""
+        several = max(beam.nbest, self.readings)
+        return replace(beam, nbest=several, recombination=self.recombination)
 
 
 class DecoderConfig(Section):
@@ -136,8 +143,10 @@ def choose_decoder(
     beam = replace(settings.beam, nbest=nbest, beam_size=beam_size or settings.beam.beam_size)
     changed: dict[str, object] = {} if rescore else {"second_pass": None}
     if lm is not None:
-        nothing = {"lm": None, "lexicon": None, "second_pass": None}
-        changed |= nothing if str(lm) == "none" else {"lm": str(lm)}
+        # The second pass's weights are of the language model that they were found with.
+        changed |= {"lm": str(lm), "second_pass": None}
+        if str(lm) == "none":
+            changed |= {"lm": None, "lexicon": None}
     if lexicon is not None:
         changed["lexicon"] = str(lexicon)
     settings = settings.model_copy(update=changed)
@@ -148,7 +157,7 @@ def choose_decoder(
     second_pass = None
     if settings.second_pass:
         second_pass = load_second_pass(settings, tokenizer_of, nbest)
-        beam = replace(beam, nbest=max(nbest, settings.second_pass.readings))
+        beam = settings.second_pass.searched(beam)
     chosen = make_decoder(
         "beam",
         tokenizer,

@@ -32,9 +32,9 @@ class BeamOptions:
     beam_threshold: float = 14.0  # those less likely than the best by more than this don't
     token_threshold: float = -7.0  # units less likely in a frame aren't tried there; the best is
     # Of two prefixes that nothing can tell apart from now on (language model, hot words, place in
-    # the word), the one less likely by more than this is dropped. Where several readings are asked
-    # for, all live on.
-    recombination: float = 1.0
+    # the word), the one less likely by more than this is dropped; None: 1 for the best reading
+    # alone, and all live on where several are asked for.
+    recombination: float | None = None
     lm_weight: float = 0.8
     word_bonus: float = 0.5
     prior_weight: float = 0.6  # the exponent of the priors
@@ -43,13 +43,20 @@ class BeamOptions:
     hotword_boost: float = 4.0  # of hot words that bring none
     nbest: int = 1
 
+    @property
+    def least_recombined(self) -> float:
+        """By how much a prefix is less likely than its like when it is dropped."""
+        if self.recombination is not None:
+            return self.recombination
+        return 1.0 if self.nbest == 1 else math.inf
+
     def __post_init__(self) -> None:
         for name in ("beam_size", "nbest"):
             if getattr(self, name) < 1:
                 raise AsrError(f"{_said(name)} must be at least 1, not {getattr(self, name)}")
         if not self.beam_threshold > 0:
             raise AsrError(f"the beam threshold must be above 0, not {self.beam_threshold}")
-        if not self.recombination > 0:
+        if self.recombination is not None and not self.recombination > 0:
             raise AsrError(f"recombination must be above 0, not {self.recombination}")
         if not self.token_threshold <= 0:
             raise AsrError(f"the token threshold must be at most 0, not {self.token_threshold}")

@@ -89,7 +89,7 @@ def tabulate(
         options.beam_size,
         math.exp(-options.beam_threshold),
         options.token_threshold,
-        math.exp(-options.recombination) if options.nbest == 1 else 0.0,
+        math.exp(-options.least_recombined),
         lm_weight,
         bonus,
         penalty,
