@@ -52,7 +52,7 @@ class Recogniser:
 
     @property
     def decoder_name(self) -> str:
-        return self._decoder.name + (", rescored" if self._second_pass else "")
+        return "two passes" if self._second_pass else self._decoder.name
 
     @property
     def writes_words(self) -> bool:

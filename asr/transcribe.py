@@ -47,7 +47,7 @@ class Transcriber:
 
     @property
     def decoder_name(self) -> str:
-        """What it searches with, such as greedy, or beam + LM, rescored."""
+        """What it searches with, such as greedy, or two passes."""
         return self._recogniser.decoder_name
 
     @property

@@ -5,7 +5,7 @@ from asr.model_folder import find_model
 
 def test_the_bundled_model_is_searched_by_its_own_settings():
     transcriber = asr.load()
-    assert transcriber.decoder_name == "beam + LM"
+    assert transcriber.decoder_name == "two passes"
     head = read_decoder_config(find_model() / "decoder.yaml").head
     assert transcriber.recogniser.tokenizer.kind == {"intermediate": "phones"}.get(
         head, "characters"

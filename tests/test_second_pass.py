@@ -109,7 +109,7 @@ def test_utterances_may_have_few_readings():
 def test_a_config_asks_for_a_second_pass(rescoring, librivox):
     path = librivox[0].audio_filepath
     transcriber = asr.load(config=rescoring)
-    assert transcriber.decoder_name == "beam + LM, rescored"
+    assert transcriber.decoder_name == "two passes"
     assert asr.load(config=rescoring, rescore=False).decoder_name == "beam + LM"
     assert asr.load(config=rescoring, lm="none").decoder_name == "beam"
     # Its weights are of the language model that they were tuned with.
