@@ -153,6 +153,11 @@ class TrainConfig(Section):
     # part of the epochs.
     consistency_weight: Annotated[float, Field(ge=0)] = 0.0
     consistency_start: Fraction = 0.5
+    # Above 0, the transcript must be likelier than what else a language model of units thinks well
+    # of, in the head that a search with a language model is to read: 1 is CTC-CRF, what is less
+    # mixes it with CTC (asr.denominator).
+    denominator_weight: Fraction = 0.0
+    denominator_head: HeadName = "main"
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.998  # of the averaged weights, per step
     short_first: bool = True  # the first epoch goes from short utterances to long ones
     max_bad_steps: Positive = 20  # this many non-finite steps in a row stop the run

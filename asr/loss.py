@@ -1,8 +1,8 @@
-"""What training minimises: the CTC loss of each head, and how far two views of a batch differ."""
+"""What training minimises: the loss of each head, and how far two views of a batch differ."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch.nn import functional
 from asr.batch import Targets
 from asr.config import HeadName, TrainConfig
 from asr.ctc import ctc
+from asr.denominator import denominator
 from asr.model import Emissions, within
 
 
@@ -20,6 +21,7 @@ def training_loss(
     units: Sequence[int],
     config: TrainConfig,
     teacher: Emissions | None = None,
+    models: Mapping[HeadName, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """What is minimised, and the CTC loss of the main head, both per unit of the targets.
 
@@ -29,15 +31,20 @@ def training_loss(
         units: how many there are in the targets of the whole batch; the parts' losses add up.
         config: the weights.
         teacher: what the other view of each utterance was heard as, if there is one.
+        models: language models of units, of the heads that learn against a denominator; see
+            :func:`asr.denominator.trigram`.
     """
 
     def of_head(head: HeadName, targets: Targets, units: int) -> tuple[Tensor, Tensor]:
         log_probs = emissions.of(head)
-        loss = ctc(log_probs, emissions.lengths, targets.units, targets.lengths) / units
-        if teacher is None:
-            return loss, loss
-        apart = consistency_loss(log_probs, teacher.of(head), emissions.lengths) / units
-        return loss + config.consistency_weight * apart, loss
+        loss = ctc_loss = ctc(log_probs, emissions.lengths, targets.units, targets.lengths) / units
+        if models and head in models:
+            anything = denominator(log_probs, emissions.lengths, models[head]) / units
+            loss = loss + config.denominator_weight * anything
+        if teacher is not None:
+            apart = consistency_loss(log_probs, teacher.of(head), emissions.lengths) / units
+            loss = loss + config.consistency_weight * apart
+        return loss, ctc_loss
 
     loss, main = of_head("main", targets[0], units[0])
     if emissions.intermediate is not None:

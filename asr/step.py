@@ -6,7 +6,7 @@ each in a thread of its own: recurrent steps are too small to be shared. On a GP
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
 from asr.batch import Batch, Targets
-from asr.config import TrainConfig
+from asr.config import HeadName, TrainConfig
 from asr.device import autocast
 from asr.loss import training_loss
 from asr.model import Emissions, dropout_from
@@ -45,6 +45,7 @@ def backward(
     config: TrainConfig,
     precision: str,
     scaler: GradScaler,
+    models: Mapping[HeadName, Tensor] | None = None,
 ) -> tuple[float, float]:
     """Leaves the gradients of a batch's loss, scaled, with the parameters of ``model``.
 
@@ -52,6 +53,7 @@ def backward(
         features: what :meth:`Batch.features` returns.
         lengths: likewise.
         precision: of the forward pass.
+        models: language models of units, as :func:`asr.loss.training_loss` takes them.
 
     Returns:
         The loss, and that of the main head alone, without what is asked of its views.
@@ -68,7 +70,7 @@ def backward(
     def differentiate(
         part: Part, emissions: Emissions, teacher: Emissions | None
     ) -> tuple[Tensor, Tensor, Sequence[Tensor]]:
-        loss, main = training_loss(emissions, part.targets, units, config, teacher)
+        loss, main = training_loss(emissions, part.targets, units, config, teacher, models)
         gradients = torch.autograd.grad(scaler.scale(loss), parameters)
         return loss.detach(), main.detach(), gradients
 

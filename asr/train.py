@@ -27,9 +27,10 @@ from asr.audio import Samples
 from asr.batch import Batch
 from asr.cache import open_cache
 from asr.checkpoint import Checkpoint, save_model
-from asr.config import Recipe, TrainConfig, UnitKind
+from asr.config import HeadName, Recipe, TrainConfig, UnitKind
 from asr.data import (
     Draw,
+    TrainingSet,
     load_batches,
     load_training_set,
     loaders_named,
@@ -38,6 +39,7 @@ from asr.data import (
     read_manifests,
 )
 from asr.decode import GreedyDecoder
+from asr.denominator import trigram
 from asr.device import choose_device, choose_precision
 from asr.engines.pytorch import TorchEngine
 from asr.errors import AsrError
@@ -119,6 +121,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         model.output_length,
     )
     _report(problems)
+    models = _unit_models(recipe, training, (tokenizer, intermediate), device)
     state = TrainingState(
         recipe,
         precision,
@@ -197,7 +200,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             for prepared in islice(batches, count - progress.batch):
                 done = (progress.epoch + progress.batch / count) / config.epochs
                 rate = one_cycle(config.peak_rate, config.warm_up, done)
-                loss = _step(state, prepared, rate)
+                loss = _step(state, prepared, rate, models)
                 progress.batch += 1
                 progress.step += 1
                 progress.seconds += prepared[0].seconds
@@ -261,7 +264,24 @@ def _loaders(device: torch.device) -> int:
     return max(1, (os.cpu_count() or 1) - 2) if device.type == "cuda" else 0
 
 
-def _step(state: TrainingState, prepared: _Prepared, rate: float) -> float:
+def _unit_models(
+    recipe: Recipe,
+    training: TrainingSet,
+    tokenizers: tuple[Tokenizer, Tokenizer],
+    device: torch.device,
+) -> dict[HeadName, Tensor]:
+    """The language model of a head's units, if it learns against a denominator."""
+    if not recipe.train.denominator_weight:
+        return {}
+    head = recipe.train.denominator_head
+    if head == "main":
+        return {head: trigram(training.targets, len(tokenizers[0])).to(device)}
+    return {head: trigram(training.intermediate, len(tokenizers[1])).to(device)}
+
+
+def _step(
+    state: TrainingState, prepared: _Prepared, rate: float, models: dict[HeadName, Tensor]
+) -> float:
     """One update of the weights; returns the loss of the main head.
 
     A loss or gradient that is not finite leaves the weights as they are and is counted.
@@ -271,7 +291,7 @@ def _step(state: TrainingState, prepared: _Prepared, rate: float) -> float:
         set_rate(optimizer, rate)
     batch, features, lengths = prepared
     loss, main = backward(
-        state.model, batch, features, lengths, config, state.precision, state.scaler
+        state.model, batch, features, lengths, config, state.precision, state.scaler, models
     )
     for optimizer in state.optimizers:
         state.scaler.unscale_(optimizer)
