@@ -234,6 +234,17 @@ class Recipe(Section):
             raise ValueError("braces stand for nothing but {name}") from error
         return output
 
+    @field_validator("train")
+    @classmethod
+    def _has_the_head(cls, train: TrainConfig, info: ValidationInfo) -> TrainConfig:
+        model: ModelConfig | None = info.data.get("model")  # None if it is wrong itself
+        lacking = model and not model.intermediate_layer
+        if train.denominator_weight and train.denominator_head == "intermediate" and lacking:
+            raise ValueError(
+                "its denominator_head is intermediate, which model.intermediate_layer=0 leaves out"
+            )
+        return train
+
     @property
     def folder(self) -> Path:
         return Path(self.output.format(name=self.name))
@@ -376,6 +387,8 @@ def _explain(section: type[Section], error: Any, source: str) -> str:
     if error["type"] == "missing":
         return f"{source} lacks the key {key}"
     message = error["msg"][0].lower() + error["msg"][1:]
+    if isinstance(error["input"], dict):  # a section that does not go with another one
+        return f"{source} has a wrong section {key}: {message.removeprefix('value error, ')}"
     return f"{source} has a wrong value for {key}: {error['input']!r} ({message})"
 
 

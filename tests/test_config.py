@@ -52,6 +52,13 @@ def test_wrong_settings_are_named(recipe_path, setting, message):
     assert message in str(caught.value)
 
 
+def test_a_denominator_needs_its_head(recipe_path):
+    settings = ["train.denominator_weight=1", "train.denominator_head=intermediate"]
+    assert load_recipe(recipe_path, [*settings, "model.intermediate_layer=1"])
+    with pytest.raises(AsrError, match="wrong section train: its denominator_head is intermediate"):
+        load_recipe(recipe_path, [*settings, "model.intermediate_layer=0"])
+
+
 def test_a_stage_inherits_what_it_does_not_set(recipe_path):
     recipe_path.write_text(
         MINIMAL

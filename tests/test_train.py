@@ -42,6 +42,8 @@ train:
   batch_seconds: 8
   checkpoint_every: 1
   precision: float32
+  denominator_weight: 0.5
+  denominator_head: intermediate
 """
 
 
