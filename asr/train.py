@@ -1,6 +1,7 @@
 """Training: a recipe to a model's folder.
 
-RUN/model/       the averaged weights of the best epoch so far, ready to transcribe
+RUN/model/       the averaged weights of the best epoch so far, ready to transcribe; of the last
+                 one where a head learns against a denominator
 RUN/state.pt     what --resume goes on from
 RUN/events.*     curves for TensorBoard
 """
@@ -235,8 +236,10 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             for key, value in entry.items():
                 curves.add_scalar(f"epoch/{key}", value, progress.step)
             console.print(_epoch_line(entry, recipe))
-            if result.wer <= progress.best_wer:
-                progress.best_wer = result.wer
+            best = result.wer <= progress.best_wer
+            progress.best_wer = min(progress.best_wer, result.wer)
+            # Greedily read, a head says little of what a search makes of it behind a denominator.
+            if best or models:
                 text = card.training_card(
                     recipe, hours, len(dev_utterances), parameters, progress.history
                 )

@@ -266,7 +266,8 @@ def test_patience_counts_epochs_since_the_best_one():
     assert Progress(epoch=9, history=history[:2]).finished(config)
 
 
-def test_a_run_that_gets_worse_ends_early_and_is_finished(recipe_path, tmp_path):
+@pytest.mark.parametrize("denominator", [0.0, 0.5])
+def test_a_run_that_gets_worse_ends_early_and_is_finished(recipe_path, tmp_path, denominator):
     """From the bundled model's weights, at a rate that rises until they are ruined."""
     bundled = find_model()
     model = yaml.safe_load((bundled / "config.yaml").read_text())
@@ -280,13 +281,19 @@ def test_a_run_that_gets_worse_ends_early_and_is_finished(recipe_path, tmp_path)
         "train.warm_up=1",
         "train.peak_rate=0.05",
         "train.average_decay=0",
+        f"train.denominator_weight={denominator}",
     ]
     output = finish(start(recipe_path, run, *settings))
-    history = torch.load(run / "state.pt", weights_only=True)["progress"]["history"]
+    state = torch.load(run / "state.pt", weights_only=True)
+    history = state["progress"]["history"]
     assert 3 <= len(history) < 30
     best = min(entry["dev_wer"] for entry in history)
     assert [entry["dev_wer"] > best for entry in history[-3:]] == [False, True, True]
     assert f"ended early: no epoch since {len(history) - 2} had fewer wrong words" in output
+    # Which epoch's weights are kept: the best one's, or behind a denominator the last one's.
+    last = state["averaged"]
+    kept = [torch.equal(last[f"module.{name}"].half(), w) for name, w in weights(run).items()]
+    assert all(kept) == bool(denominator)
     before = (run / "state.pt").stat().st_mtime_ns
     assert "epoch" not in finish(start(recipe_path, run, *settings, "--resume"))
     assert (run / "state.pt").stat().st_mtime_ns == before
