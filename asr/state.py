@@ -38,6 +38,7 @@ _NOTHING_YET = 0.9  # a WER above says nothing: it goes up and down while a mode
 class Progress:
     """Where a run stands."""
 
+    earlier: int = 0  # epochs of the stages before, whose draws are not drawn again
     epoch: int = 0  # epochs finished
     batch: int = 0  # batches of the current epoch finished
     step: int = 0  # batches finished in all
@@ -125,8 +126,9 @@ class TrainingState:
                     if moment.shape == weight.shape:
                         moments[name] = torch.empty_like(weight).copy_(moment)
         self.scaler.load_state_dict(record["scaler"])
+        saved_progress = {"earlier": 0, **record["progress"]}  # the first states drew them again
         for item in fields(Progress):
-            setattr(self.progress, item.name, record["progress"][item.name])
+            setattr(self.progress, item.name, saved_progress[item.name])
         torch.set_rng_state(record["random"])
         if record["random_cuda"] and torch.cuda.is_available():
             torch.cuda.set_rng_state_all(record["random_cuda"])

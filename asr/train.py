@@ -138,7 +138,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             torch.float32 if precision == "float32" else torch.bfloat16,
         ),
         GradScaler(device.type, enabled=precision == "float16"),
-        Progress(),
+        Progress(earlier=sum(stage.train.epochs for stage in recipe.stages[:-1])),
     )
     if record:
         state.restore(record)
@@ -159,7 +159,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         return plan_epoch(
             training,
             recipe.seed,
-            epoch,
+            progress.earlier + epoch,
             config.batch_seconds,
             views(config, epoch),
             short_first=config.short_first and epoch == 0,

@@ -333,9 +333,24 @@ def test_the_stages_of_a_recipe_are_trained_in_turn(recipe_path, tmp_path):
     first = read_state(tmp_path / "run" / "before" / STATE, recipe.before)
     last = read_state(tmp_path / "run" / STATE, recipe)
     assert [s["progress"]["epoch"] for s in (first, last)] == [2, 2]
+    assert [s["progress"]["earlier"] for s in (first, last)] == [0, 2]
     assert load_model(tmp_path / "run" / "before" / "model").tokenizer.kind == "phones"
     assert load_model(model).tokenizer.kind == "characters"
     assert train(recipe, resume=True) == model  # which is done
+
+
+def test_a_stage_does_not_draw_again_what_the_one_before_drew(recipe_path, tmp_path):
+    staged = tmp_path / "staged.yaml"
+    staged.write_text(recipe_path.read_text() + "before: {}\n")
+    settings = ["train.epochs=1", "train.average_decay=0"]
+    continued = train(load_recipe(staged, [*settings, f"output={tmp_path / 'run'}"]))
+    again = [f"init_from={tmp_path / 'run' / 'before' / 'model'}", f"output={tmp_path / 'again'}"]
+    repeated = train(load_recipe(recipe_path, [*settings, *again]))
+    assert weights(continued.parent).keys() == weights(repeated.parent).keys()
+    assert any(
+        not torch.equal(weight, weights(repeated.parent)[name])
+        for name, weight in weights(continued.parent).items()
+    )
 
 
 def test_a_stage_that_has_begun_asks_nothing_of_the_one_before(recipe_path, tmp_path):
