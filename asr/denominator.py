@@ -22,6 +22,8 @@ from asr.tokenizer import BLANK
 # The blank's place among the units, which a language model does not need for the blank.
 _BORDER = BLANK
 
+MOST_UNITS = 160  # memory grows with their cube in the model, with their square in every frame
+
 
 def trigram(targets: Sequence[Sequence[int]], units: int) -> Tensor:
     """A language model of units, smoothed after Witten and Bell (1991, method C).
@@ -111,16 +113,16 @@ class _Steps:
     def forward_backward(self) -> tuple[float, Tensor]:
         """The sum for all utterances, and each frame's posteriors, shaped as the emissions."""
         frames, units, utterances = self._units.shape
-        blanks = self._units.new_zeros((frames + 1, units, utterances, units))
-        repeats = torch.zeros_like(blanks)
-        blanks[0, _BORDER, :, _BORDER] = 1.0
-        total = torch.zeros(utterances, dtype=torch.float64, device=blanks.device)
+        in_blank = self._units.new_zeros((frames + 1, units, utterances, units))
+        in_unit = torch.zeros_like(in_blank)
+        in_blank[0, _BORDER, :, _BORDER] = 1.0
+        total = torch.zeros(utterances, dtype=torch.float64, device=in_blank.device)
         for t, count in enumerate(self._going):
-            blank, unit = self._forward(t, blanks[t, :, :count], repeats[t, :, :count])
+            blank, unit = self._forward(t, in_blank[t, :, :count], in_unit[t, :, :count])
             scale = (blank + unit).sum((0, 2))
             total[:count] += scale.double().log()
-            torch.div(blank, scale[:, None], out=blanks[t + 1, :, :count])
-            torch.div(unit, scale[:, None], out=repeats[t + 1, :, :count])
+            torch.div(blank, scale[:, None], out=in_blank[t + 1, :, :count])
+            torch.div(unit, scale[:, None], out=in_unit[t + 1, :, :count])
 
         posteriors = torch.zeros_like(self._units)
         ends = self._ends.expand(units, utterances, units)
@@ -131,8 +133,8 @@ class _Steps:
             after_blank = torch.cat([after_blank, ending], 1)
             after_unit = torch.cat([after_unit, ending], 1)
             found = posteriors[t, :, :count]
-            torch.sum(repeats[t + 1, :, :count] * after_unit, 2, out=found)
-            found[BLANK] = (blanks[t + 1, :, :count] * after_blank).sum((0, 2))
+            torch.sum(in_unit[t + 1, :, :count] * after_unit, 2, out=found)
+            found[BLANK] = (in_blank[t + 1, :, :count] * after_blank).sum((0, 2))
             scale = found.sum(0)
             if ending.shape[1]:
                 ended = slice(count - ending.shape[1], count)

@@ -8,7 +8,7 @@ the units, and a digest of the training data by which changed ones are known.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -126,9 +126,7 @@ class TrainingState:
                     if moment.shape == weight.shape:
                         moments[name] = torch.empty_like(weight).copy_(moment)
         self.scaler.load_state_dict(record["scaler"])
-        saved_progress = {"earlier": 0, **record["progress"]}  # the first states drew them again
-        for item in fields(Progress):
-            setattr(self.progress, item.name, saved_progress[item.name])
+        vars(self.progress).update(asdict(Progress(**record["progress"])))
         torch.set_rng_state(record["random"])
         if record["random_cuda"] and torch.cuda.is_available():
             torch.cuda.set_rng_state_all(record["random_cuda"])

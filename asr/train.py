@@ -40,7 +40,7 @@ from asr.data import (
     read_manifests,
 )
 from asr.decode import GreedyDecoder
-from asr.denominator import trigram
+from asr.denominator import MOST_UNITS, trigram
 from asr.device import choose_device, choose_precision
 from asr.engines.pytorch import TorchEngine
 from asr.errors import AsrError
@@ -277,9 +277,16 @@ def _unit_models(
     if not recipe.train.denominator_weight:
         return {}
     head = recipe.train.denominator_head
-    if head == "main":
-        return {head: trigram(training.targets, len(tokenizers[0])).to(device)}
-    return {head: trigram(training.intermediate, len(tokenizers[1])).to(device)}
+    main = head == "main"
+    targets = training.targets if main else training.intermediate
+    units = len(tokenizers[0] if main else tokenizers[1])
+    if units > MOST_UNITS:
+        raise AsrError(
+            f"train.denominator_weight: the {units} units of the {head} head are too many for a "
+            f"denominator, which takes {MOST_UNITS}; set units to phones, characters or a smaller "
+            "units.size, or the weight to 0"
+        )
+    return {head: trigram(targets, units).to(device)}
 
 
 def _step(

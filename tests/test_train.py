@@ -299,6 +299,14 @@ def test_a_run_that_gets_worse_ends_early_and_is_finished(recipe_path, tmp_path,
     assert (run / "state.pt").stat().st_mtime_ns == before
 
 
+def test_too_many_units_for_a_denominator_are_one_clear_sentence(recipe_path, tmp_path):
+    settings = ["units={kind: bpe, size: 170}", "train.denominator_head=main"]
+    recipe = load_recipe(recipe_path, [*settings, f"output={tmp_path / 'run'}"])
+    with pytest.raises(AsrError, match="units of the main head are too many"):
+        train(recipe)
+    assert not (tmp_path / "run" / MODEL).exists()
+
+
 def test_a_damaged_state_is_named(recipe_path, tmp_path, undisturbed):
     (tmp_path / "run").mkdir()
     data = (undisturbed / "state.pt").read_bytes()
