@@ -93,28 +93,66 @@ def affine(x: Floats, weights: Weights, bias: Floats) -> Floats:
 
 @fused_inner
 def _affine(x: Floats, weights: Weights, bias: Floats, out: Floats) -> None:
-    rows, inputs = x.shape
-    spare = np.empty(len(bias), np.float32)  # for the row that the last one lacks
-    for i in range(0, rows, 2):
-        other = i + 1 < rows
-        a, b = x[i], x[i + 1 if other else i]
-        to_a, to_b = out[i], out[i + 1] if other else spare
-        for j in range(len(bias)):
-            to_a[j] = to_b[j] = bias[j]
-        for k in range(0, inputs - 3, 4):  # four at a time: sums are fetched and put back once
-            a0, a1, a2, a3 = a[k], a[k + 1], a[k + 2], a[k + 3]
-            b0, b1, b2, b3 = b[k], b[k + 1], b[k + 2], b[k + 3]
-            w0, w1, w2, w3 = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
-            for j in range(len(bias)):
-                v0, v1, v2, v3 = widen(w0[j]), widen(w1[j]), widen(w2[j]), widen(w3[j])
-                to_a[j] = (((to_a[j] + a0 * v0) + a1 * v1) + a2 * v2) + a3 * v3
-                to_b[j] = (((to_b[j] + b0 * v0) + b1 * v1) + b2 * v2) + b3 * v3
-        for k in range(inputs - inputs % 4, inputs):
-            w0 = weights[k]
-            for j in range(len(bias)):
-                v0 = widen(w0[j])
-                to_a[j] += a[k] * v0
-                to_b[j] += b[k] * v0
+    rows = len(x)
+    for row in out:
+        row[:] = bias
+    fours = rows - rows % 4
+    for i in range(0, fours, 4):
+        _add_four(x[i : i + 4], weights, out[i : i + 4])
+    spare = np.empty((1, len(bias)), np.float32)  # for the row that the last one lacks
+    for i in range(fours, rows, 2):
+        pair = i + 1 < rows
+        _add_two(x[i], x[i + 1 if pair else i], weights, out[i], out[i + 1] if pair else spare[0])
+
+
+# Several rows at a time, since weights are fetched and widened once for all of them, and four
+# inputs at a time, since sums are fetched and put back once.
+
+
+@fused_inner
+def _add_four(x: Floats, weights: Weights, out: Floats) -> None:
+    a, b, c, d = x[0], x[1], x[2], x[3]
+    to_a, to_b, to_c, to_d = out[0], out[1], out[2], out[3]
+    inputs = len(a)
+    for k in range(0, inputs - 3, 4):
+        a0, a1, a2, a3 = a[k], a[k + 1], a[k + 2], a[k + 3]
+        b0, b1, b2, b3 = b[k], b[k + 1], b[k + 2], b[k + 3]
+        c0, c1, c2, c3 = c[k], c[k + 1], c[k + 2], c[k + 3]
+        d0, d1, d2, d3 = d[k], d[k + 1], d[k + 2], d[k + 3]
+        w0, w1, w2, w3 = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
+        for j in range(len(to_a)):
+            v0, v1, v2, v3 = widen(w0[j]), widen(w1[j]), widen(w2[j]), widen(w3[j])
+            to_a[j] = (((to_a[j] + a0 * v0) + a1 * v1) + a2 * v2) + a3 * v3
+            to_b[j] = (((to_b[j] + b0 * v0) + b1 * v1) + b2 * v2) + b3 * v3
+            to_c[j] = (((to_c[j] + c0 * v0) + c1 * v1) + c2 * v2) + c3 * v3
+            to_d[j] = (((to_d[j] + d0 * v0) + d1 * v1) + d2 * v2) + d3 * v3
+    for k in range(inputs - inputs % 4, inputs):
+        w0 = weights[k]
+        for j in range(len(to_a)):
+            v0 = widen(w0[j])
+            to_a[j] += a[k] * v0
+            to_b[j] += b[k] * v0
+            to_c[j] += c[k] * v0
+            to_d[j] += d[k] * v0
+
+
+@fused_inner
+def _add_two(a: Floats, b: Floats, weights: Weights, to_a: Floats, to_b: Floats) -> None:
+    inputs = len(a)
+    for k in range(0, inputs - 3, 4):
+        a0, a1, a2, a3 = a[k], a[k + 1], a[k + 2], a[k + 3]
+        b0, b1, b2, b3 = b[k], b[k + 1], b[k + 2], b[k + 3]
+        w0, w1, w2, w3 = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
+        for j in range(len(to_a)):
+            v0, v1, v2, v3 = widen(w0[j]), widen(w1[j]), widen(w2[j]), widen(w3[j])
+            to_a[j] = (((to_a[j] + a0 * v0) + a1 * v1) + a2 * v2) + a3 * v3
+            to_b[j] = (((to_b[j] + b0 * v0) + b1 * v1) + b2 * v2) + b3 * v3
+    for k in range(inputs - inputs % 4, inputs):
+        w0 = weights[k]
+        for j in range(len(to_a)):
+            v0 = widen(w0[j])
+            to_a[j] += a[k] * v0
+            to_b[j] += b[k] * v0
 
 
 @fused
