@@ -46,6 +46,7 @@ _WIDTHS: tuple[Widths, ...] = (
     (96, 14.0, -7.0),
     (192, 16.0, -7.0),
     (384, 18.0, -7.0),
+    (512, 19.0, -7.0),
     (768, 20.0, -7.0),
 )
 _REFINING = _WIDTHS[4]  # costs a quarter of the widest
