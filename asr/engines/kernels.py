@@ -175,12 +175,13 @@ def convolve(x: Floats, weights: Weights, bias: Floats) -> Floats:
             frame = 2 * t + i - 1
             if not 0 <= frame < frames:
                 continue
-            for f in range(len(patches)):
-                for j in range(3):
-                    at = 2 * f + j - 1
-                    if 0 <= at < bins:
-                        first = (3 * i + j) * channels
-                        patches[f, first : first + channels] = x[frame, at]
+            for f in range(len(patches)):  # three neighbours, side by side in both
+                low, high = max(2 * f - 1, 0), min(2 * f + 2, bins)
+                to = 3 * i + low - (2 * f - 1)
+                for at in range(low, high):
+                    for c in range(channels):
+                        patches[f, to * channels + c] = x[frame, at, c]
+                    to += 1
         _affine(patches, weights, bias, out[t])
         for f in range(len(patches)):
             for c in range(len(bias)):
