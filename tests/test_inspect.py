@@ -166,7 +166,7 @@ def test_multiply_accumulates_are_those_that_torch_counts(encoder):
 
 
 def test_the_cost_of_a_recipe_is_that_of_the_model_it_trains():
-    recipe = load_recipe(RECIPE)
+    recipe = load_recipe(RECIPE, ["units.kind=characters", "units.intermediate=phones"])
     model = cost.model_of(recipe)
     assert model.intermediate_head.units > model.head.units > 28  # phones and characters
     names = [one.name for one in cost.layer_costs(model)]

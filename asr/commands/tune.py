@@ -18,7 +18,7 @@ def add(groups: Groups) -> None:
         "beam widths on development data, and write the best as a decoder config, for transcribe "
         "and evaluate to take.",
         epilog="Example: asr tune runs/mini_librispeech/model data/manifests/dev-other.jsonl "
-        "--lm books.lm -o decoder.yaml",
+        "--lm books.lm --lexicon lexicon.txt -o decoder.yaml",
     )
     tune.add_argument("model", metavar="MODEL", help="a model's folder or a bundled model's name")
     tune.add_argument("data", nargs="+", type=Path, metavar="DATA", help="as for evaluate")
