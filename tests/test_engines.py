@@ -104,6 +104,19 @@ def test_weights_are_read_alike_in_16_and_32_bits(signals, monkeypatch):
         assert np.array_equal(halves.hear([signal]).log_probs, floats.hear([signal]).log_probs)
 
 
+@pytest.mark.parametrize("inputs", [3, 16, 29])
+def test_a_product_is_the_same_in_any_company(inputs):
+    noise = np.random.default_rng(1)
+    x = noise.standard_normal((10, inputs)).astype(np.float32)
+    weights = kernels.pack(noise.standard_normal((inputs, 21)).astype(np.float16))
+    bias = noise.standard_normal(21).astype(np.float32)
+    alone = np.concatenate([kernels.affine(row[None], weights, bias) for row in x])
+    widened = weights.view(np.float16) if weights.dtype == np.uint16 else weights
+    np.testing.assert_allclose(alone, x @ widened.astype(np.float32) + bias, atol=1e-4)
+    for rows in range(11):
+        assert np.array_equal(kernels.affine(x[:rows], weights, bias), alone[:rows])
+
+
 def test_features_are_those_of_training(signals):
     for signal in [*signals, np.zeros(1000, np.float32), signals[0] * 1e-5]:
         expected = extract(torch.from_numpy(signal), 80).numpy()

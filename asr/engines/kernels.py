@@ -96,23 +96,52 @@ def _affine(x: Floats, weights: Weights, bias: Floats, out: Floats) -> None:
     rows = len(x)
     for row in out:
         row[:] = bias
-    fours = rows - rows % 4
-    for i in range(0, fours, 4):
-        _add_four(x[i : i + 4], weights, out[i : i + 4])
-    spare = np.empty((1, len(bias)), np.float32)  # for the row that the last one lacks
-    for i in range(fours, rows, 2):
-        pair = i + 1 < rows
-        _add_two(x[i], x[i + 1 if pair else i], weights, out[i], out[i + 1] if pair else spare[0])
+    spare = np.empty((2, len(bias)), np.float32)  # for the rows that the last four lack
+    for i in range(0, rows - 1, 4):
+        c, d = min(i + 2, rows - 1), min(i + 3, rows - 1)
+        to_c = out[c] if i + 2 < rows else spare[0]
+        to_d = out[d] if i + 3 < rows else spare[1]
+        _add_four(x[i], x[i + 1], x[c], x[d], weights, out[i], out[i + 1], to_c, to_d)
+    if rows % 4 == 1:
+        _add(x[rows - 1], weights, out[rows - 1])
 
 
-# Several rows at a time, since weights are fetched and widened once for all of them, and four
-# inputs at a time, since sums are fetched and put back once.
+# Several inputs at a time, since sums are fetched and put back once for all of them, and several
+# rows, since weights are fetched and widened once for them.
 
 
 @fused_inner
-def _add_four(x: Floats, weights: Weights, out: Floats) -> None:
-    a, b, c, d = x[0], x[1], x[2], x[3]
-    to_a, to_b, to_c, to_d = out[0], out[1], out[2], out[3]
+def _add(x: Floats, weights: Weights, out: Floats) -> None:
+    """Adds x W to ``out``."""
+    inputs = len(x)
+    for k in range(0, inputs - 7, 8):
+        x0, x1, x2, x3 = x[k], x[k + 1], x[k + 2], x[k + 3]
+        x4, x5, x6, x7 = x[k + 4], x[k + 5], x[k + 6], x[k + 7]
+        w0, w1, w2, w3 = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
+        w4, w5, w6, w7 = weights[k + 4], weights[k + 5], weights[k + 6], weights[k + 7]
+        for j in range(len(out)):
+            total = ((out[j] + x0 * widen(w0[j])) + x1 * widen(w1[j])) + x2 * widen(w2[j])
+            total = ((total + x3 * widen(w3[j])) + x4 * widen(w4[j])) + x5 * widen(w5[j])
+            out[j] = (total + x6 * widen(w6[j])) + x7 * widen(w7[j])
+    for k in range(inputs - inputs % 8, inputs):
+        w0 = weights[k]
+        for j in range(len(out)):
+            out[j] += x[k] * widen(w0[j])
+
+
+@fused_inner
+def _add_four(
+    a: Floats,
+    b: Floats,
+    c: Floats,
+    d: Floats,
+    weights: Weights,
+    to_a: Floats,
+    to_b: Floats,
+    to_c: Floats,
+    to_d: Floats,
+) -> None:
+    """:func:`_add` for four rows."""
     inputs = len(a)
     for k in range(0, inputs - 3, 4):
         a0, a1, a2, a3 = a[k], a[k + 1], a[k + 2], a[k + 3]
@@ -134,25 +163,6 @@ def _add_four(x: Floats, weights: Weights, out: Floats) -> None:
             to_b[j] += b[k] * v0
             to_c[j] += c[k] * v0
             to_d[j] += d[k] * v0
-
-
-@fused_inner
-def _add_two(a: Floats, b: Floats, weights: Weights, to_a: Floats, to_b: Floats) -> None:
-    inputs = len(a)
-    for k in range(0, inputs - 3, 4):
-        a0, a1, a2, a3 = a[k], a[k + 1], a[k + 2], a[k + 3]
-        b0, b1, b2, b3 = b[k], b[k + 1], b[k + 2], b[k + 3]
-        w0, w1, w2, w3 = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
-        for j in range(len(to_a)):
-            v0, v1, v2, v3 = widen(w0[j]), widen(w1[j]), widen(w2[j]), widen(w3[j])
-            to_a[j] = (((to_a[j] + a0 * v0) + a1 * v1) + a2 * v2) + a3 * v3
-            to_b[j] = (((to_b[j] + b0 * v0) + b1 * v1) + b2 * v2) + b3 * v3
-    for k in range(inputs - inputs % 4, inputs):
-        w0 = weights[k]
-        for j in range(len(to_a)):
-            v0 = widen(w0[j])
-            to_a[j] += a[k] * v0
-            to_b[j] += b[k] * v0
 
 
 @fused
@@ -216,19 +226,7 @@ def lstm(
     for step in range(frames):
         t = frames - 1 - step if backwards else step
         gates = projected[t]
-        for k in range(0, hidden - 7, 8):
-            h0, h1, h2, h3 = state[k], state[k + 1], state[k + 2], state[k + 3]
-            h4, h5, h6, h7 = state[k + 4], state[k + 5], state[k + 6], state[k + 7]
-            w0, w1, w2, w3 = recurrent[k], recurrent[k + 1], recurrent[k + 2], recurrent[k + 3]
-            w4, w5, w6, w7 = recurrent[k + 4], recurrent[k + 5], recurrent[k + 6], recurrent[k + 7]
-            for j in range(len(gates)):
-                total = ((gates[j] + h0 * widen(w0[j])) + h1 * widen(w1[j])) + h2 * widen(w2[j])
-                total = ((total + h3 * widen(w3[j])) + h4 * widen(w4[j])) + h5 * widen(w5[j])
-                gates[j] = (total + h6 * widen(w6[j])) + h7 * widen(w7[j])
-        for k in range(hidden - hidden % 8, hidden):
-            w0 = recurrent[k]
-            for j in range(len(gates)):
-                gates[j] += state[k] * widen(w0[j])
+        _add(state, recurrent, gates)
         _remember(gates, cell, state)
         out[t] = state
 
