@@ -15,6 +15,9 @@ from asr.engines.kernels import Floats, Weights
 from asr.lm.recurrent_file import BORDER, UNSPELLED, RecurrentFile, read_recurrent
 from asr.tokenizer import UnrepresentableText
 
+# Beginnings whose next units are weighed together, which is quicker than length by length.
+_TOGETHER = 128
+
 
 @dataclass(frozen=True)
 class _Layer:
@@ -67,33 +70,40 @@ class RecurrentScorer:
         found[list(spelled)] = 0.0
         place = dict.fromkeys(spelled, 0)  # of each text's beginning among those of this length
         memories, latest, parents = self._at_first, [BORDER], [0]
+        hidden: list[Floats] = []  # behind beginnings of several lengths,
+        asked: list[tuple[int, int, int]] = []  # and what is asked of them: row, unit, text
+        rows = 0
         for length in count():
             if not place:
                 return found
-            log_probs, memories = self._read(latest, parents, memories)
+            memories = self._read(latest, parents, memories)
+            hidden.append(memories[-1].hidden)
             longer: dict[tuple[int, int], int] = {}  # beginnings, by those that they go on from
             for index, at in list(place.items()):
                 unit = spelled[index][length]
-                found[index] += log_probs[at, unit]
+                asked.append((rows + at, unit, index))
                 if length + 1 == len(spelled[index]):
                     del place[index]
                 else:
                     place[index] = longer.setdefault((at, unit), len(longer))
+            rows += len(latest)
+            if rows >= _TOGETHER or not place:
+                log_probs = self._following(np.concatenate(hidden))
+                for row, unit, index in asked:
+                    found[index] += log_probs[row, unit]
+                hidden, asked, rows = [], [], 0
             parents, latest = [at for at, _ in longer], [unit for _, unit in longer]
         raise AssertionError
 
     def _read(
         self, units: Sequence[int], parents: Sequence[int], memories: Sequence[_Memory]
-    ) -> tuple[Floats, list[_Memory]]:
-        """What may come behind each of some beginnings, and what is remembered of them.
+    ) -> list[_Memory]:
+        """What is remembered of some beginnings, in each layer.
 
         Args:
             units: the last one of each beginning.
             parents: where in ``memories`` what it goes on from is.
             memories: of each layer.
-
-        Returns:
-            Log-probabilities of shape (beginnings, units).
         """
         read: list[_Memory] = []
         for layer, memory in zip(self._layers, memories, strict=True):
@@ -105,9 +115,13 @@ class RecurrentScorer:
                 gates += self._entries[units]
             cell = memory.cell[parents]
             read.append(_Memory(kernels.remember(gates, cell), cell))
-        log_probs = kernels.affine(read[-1].hidden, self._output, self._bias)
+        return read
+
+    def _following(self, hidden: Floats) -> Floats:
+        """Log-probabilities of what may come behind beginnings, shape (beginnings, units)."""
+        log_probs: Floats = kernels.affine(hidden, self._output, self._bias)
         kernels.log_softmax(log_probs)
-        return log_probs, read
+        return log_probs
 
 
 def load_scorer(path: str | Path) -> RecurrentScorer:
