@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from numba import njit
+from numba.core.options import DefaultOptions
 
 # A product and the sum it goes into may be rounded once, as processors do at no cost; the order of
 # sums stays as it is written.
@@ -26,3 +27,15 @@ def compiled(function: Any, **options: Any) -> Any:
 def inner(function: Any, **options: Any) -> Any:
     """What only compiled functions call: it is kept on disk as part of them."""
     return njit(nogil=True, error_model="numpy", **options)(function)
+
+
+def uncounted(function: Any, **options: Any) -> Any:
+    """An inner function that makes no arrays, nor do those that it calls.
+
+    numba counts references to arrays, in atomic operations, at every call and in many a loop; in
+    small functions that takes longer than what they are for. Here nobody need count them: the
+    caller keeps the arrays that it passes.
+    """
+    if hasattr(DefaultOptions, "_nrt"):  # else this numba has another name for it, and counts
+        options["_nrt"] = False
+    return inner(function, **options)

@@ -199,12 +199,13 @@ class BeamStream:
     def _spell(self, node: int) -> str:
         tree, spelled = self._tables[0], self._search.spelled
         units = []
-        while node >= len(tree.unit):
-            units.append(int(spelled["unit"][node - len(tree.unit)]))
-            node = int(spelled["parent"][node - len(tree.unit)])
+        inside = len(tree.leave)
+        while node >= inside:
+            units.append(int(spelled["unit"][node - inside]))
+            node = int(spelled["parent"][node - inside])
         while node:
-            units.append(int(tree.unit[node]))
-            node = int(np.searchsorted(tree.first_child, node, side="right")) - 1
+            units.append(int(tree.node["unit"][node]))
+            node = int(np.searchsorted(tree.node["first_child"], node, side="right")) - 1
         return self._decoder.tokenizer.decode(units[::-1])
 
     def _hypothesis(
@@ -245,7 +246,6 @@ class BeamStream:
             self._search = self._search._replace(
                 following=np.empty(2 * needed, tables.STATE),
                 slots=np.zeros(_table_size(2 * needed), np.int64),
-                ranked=np.empty(2 * needed),
             )
             self._search.counts[tables.STAMP] = 0
         self._reserve(needed, self._decoder.options.beam_size, 2 * needed)
@@ -291,7 +291,6 @@ def _blank_search(beam_size: int, units: int, settings: Settings) -> Search:
         np.empty(spelled, tables.SPELLING),
         np.full(_table_size(spelled), tables.NONE, np.int32),
         counts,
-        np.empty(room),
         np.zeros(1),
         np.zeros(units),
         np.zeros(units, np.int32),

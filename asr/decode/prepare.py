@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from asr.decode.boundaries import Boundaries
 from asr.decode.hotwords import HotWords
 from asr.decode.options import BeamOptions
-from asr.decode.tables import ROOT, Hot, Lexicon, Model, Settings
+from asr.decode.tables import NODE, ROOT, Hot, Lexicon, Model, Settings
 from asr.decode.tree import LexiconTree
 from asr.errors import AsrError
 from asr.lm.ngram import EOS, NEVER, UNK, NgramModel
@@ -101,12 +101,12 @@ def tabulate(
         lm.start if lm else 0,
         lm.top if lm else 1,
     )
+    node = np.zeros(len(step) + 1, NODE)
+    node["unit"][:-1], node["step"][:-1] = tree.unit, step
+    node["first_child"], node["first_word"] = tree.first_child, tree.first_word
     lexicon = Lexicon(
-        tree.unit,
-        tree.first_child,
-        step,
+        node,
         np.exp(-ahead),
-        tree.first_word,
         tree.word,
         np.exp(weight.astype(np.float64)),
         lm_word,

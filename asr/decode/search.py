@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.compiled import compiled, inner
+from asr.compiled import compiled, uncounted
 from asr.decode.tables import (
     FRAMES,
     HISTORIES,
@@ -50,6 +50,7 @@ from asr.decode.tables import (
     Model,
     Readings,
     Records,
+    Scratch,
     Search,
     Settings,
 )
@@ -59,13 +60,13 @@ from asr.decode.tables import (
 RESCUE = 50.0
 
 
-@inner
+@uncounted
 def number(value: Any) -> Any:
     """An integer of 64 bits; with one width of integers, few variants are compiled."""
     return np.int64(value)
 
 
-@inner
+@uncounted
 def double(value: Any) -> Any:
     """A number in double precision."""
     return np.float64(value)
@@ -87,209 +88,243 @@ def advance(
         The frames read in all; if there are more, ``counts[NEEDED]`` says how many states the next
         one may lead to.
     """
-    beam, following, slots = search.beam, search.following, search.slots
-    spelled, spelled_slots = search.spelled, search.spelled_slots
-    count, prob, tried = search.counts, search.prob, search.tried
-    node_unit, first_child, root_child = lexicon.unit, lexicon.first_child, lexicon.root_child
-    step_to, leave, begins = lexicon.step, lexicon.leave, lexicon.begins
-    inside = len(node_unit)
-    spelling, separator, look_ahead = settings.spelling, settings.separator, settings.look_ahead
-    narrowest, greatest_step = settings.narrowest, settings.greatest_step
-    option = np.empty(len(prob), np.int64)  # units that can follow a state,
-    option_child = np.empty(len(prob), np.int64)  # and the nodes they lead to within the word
-    target = np.empty(settings.most_words + 1, np.int64)  # where a unit leads: histories,
-    target_node = np.empty(len(target), np.int64)  # nodes
-    gain = np.empty(len(target), np.float64)  # and what it does to the probability
-    best_of = np.zeros(len(slots), np.int64)  # the likeliest state of each future, hashed as slots,
-    slot_of = np.empty(len(following), np.int64)  # and where each state's future stands there
-
+    units, states, words = len(search.prob), len(search.following), settings.most_words + 1
+    scratch = Scratch(
+        option=np.empty(units, np.int64),
+        option_child=np.empty(units, np.int64),
+        target=np.empty(words, np.int64),
+        target_node=np.empty(words, np.int64),
+        gain=np.empty(words, np.float64),
+        best_of=np.zeros(len(search.slots), np.int64),
+        slot_of=np.empty(states, np.int64),
+        ranked=np.empty(states, np.float64),
+    )
     for t in range(first, len(rows)):
-        row = rows[t]
-        units, ends = _try(row, settings.token_threshold, separator, tried)
-        states, frame = count[STATES], count[FRAMES]
-
-        if units == 0:  # nothing can happen but blanks, which don't change the order of states
-            if count[SETTLED] == 0:
-                _settle(beam, states, frame)
-                count[SETTLED] = 1
-            search.level[0] += row[0]
-            count[FRAMES] += 1
-            continue
-
-        ended = states * ends * settings.most_words
-        needed = states * (1 + units) + ended
-        if (
-            needed > len(following)
-            or count[HISTORIES] + ended > len(search.histories)
-            or count[TOKENS] + settings.beam_size > len(search.tokens)
-            or (spelling and count[SPELLED] + 2 * states * units > len(spelled))
-        ):
-            count[NEEDED] = needed
+        if not _read(rows[t], lexicon, model, hot, settings, search, scratch):
             return t
-
-        count[SETTLED] = 0
-        count[STAMP] += 1
-        stamp = count[STAMP]
-        blank = math.exp(double(row[0]))
-        for j in range(units):
-            prob[tried[j]] = math.exp(double(row[tried[j]]))
-
-        best, least = 0.0, math.inf
-        for i in range(states):  # no new token, but for a separator after a separator
-            now, then = beam[i], following[i]
-            history, node, last = number(now.history), number(now.node), now.last
-            total, p = now.blank + now.unit, prob[last]
-            then.history, then.node, then.last, then.fresh = history, node, last, NONE
-            then.blank, then.unit = total * blank, now.unit * p
-            then.best_unit, then.token_unit = now.best_unit * p, now.token_unit
-            if now.best_unit > now.best_blank:
-                then.best_blank, then.token_blank = now.best_unit * blank, now.token_unit
-                then.end = frame
-            else:
-                then.best_blank, then.token_blank = now.best_blank * blank, now.token_blank
-                then.end = now.end
-            if node == ROOT and p > 0:
-                then.unit = total * p
-                if now.best_blank > now.best_unit:
-                    then.best_unit, then.token_unit = now.best_blank * p, now.token_blank
-                    then.fresh = now.end
-            then.total = then.blank + then.unit
-            best, least = max(best, then.total), min(least, then.total)
-            _, slot = _find(slots, following, history, node, stamp)
-            slots[slot] = (stamp << 32) | i
-        if states < settings.beam_size:
-            least = 0.0  # else what is less likely than all of these has no place in the beam
-
-        reached = states
-        for i in range(states):
-            now = beam[i]
-            history, node, last = number(now.history), number(now.node), number(now.last)
-            total = now.blank + now.unit
-            if now.best_unit > now.best_blank:
-                peak_all, token_all, before_all = now.best_unit, now.token_unit, frame
-            else:
-                peak_all, token_all, before_all = now.best_blank, now.token_blank, number(now.end)
-            has_words = node < inside and lexicon.first_word[node] < lexicon.first_word[node + 1]
-
-            # A node has fewer children, as a rule, than there are units tried.
-            options = 0
-            if spelling or node == ROOT or (separator == 0 and has_words):
-                for j in range(units):
-                    u = number(tried[j])
-                    option[options] = u
-                    option_child[options] = NONE
-                    if node < inside and u != separator:
-                        option_child[options] = _below(node_unit, first_child, root_child, node, u)
-                    options += 1
-            else:
-                for child in range(number(first_child[node]), number(first_child[node + 1])):
-                    u = number(node_unit[child])
-                    if prob[u] > 0:
-                        option[options], option_child[options] = u, child
-                        options += 1
-                if has_words and prob[separator] > 0:
-                    option[options], option_child[options] = separator, NONE
-                    options += 1
-
-            for j in range(options):
-                u, child = option[j], option_child[j]
-                mass = prob[u] * (now.blank if u == last else total)
-                if not mass * greatest_step > best * narrowest or (u == separator and node == ROOT):
-                    continue
-
-                # Where the unit leads: on in the word,
-                targets, into, enter = 0, ROOT, 1.0
-                if u != separator:
-                    step = 1.0
-                    if node < inside:
-                        step = step_to[child] if child != NONE else look_ahead * leave[node]
-                    if child == NONE and spelling and (node == ROOT or not begins[u]):
-                        child = inside + _spell(spelled, spelled_slots, count, node, u)
-                    if child != NONE:
-                        target[0], target_node[0], gain[0] = history, child, step
-                        targets = 1
-                    into = NONE
-                    if begins[u] and node != ROOT:
-                        if root_child[u] > 0:
-                            into = number(root_child[u])
-                            enter = step_to[into]
-                        elif spelling:
-                            into = inside + _spell(spelled, spelled_slots, count, ROOT, u)
-                            enter = look_ahead
-                # or to the end of one.
-                if into != NONE and mass * RESCUE >= least and (spelling or has_words):
-                    within = targets
-                    targets = _end_word(
-                        lexicon, model, hot, settings, search, history, node, target, gain, targets
-                    )
-                    for k in range(within, targets):
-                        target_node[k] = into
-                        gain[k] *= enter
-
-                peak, token, before = peak_all, token_all, before_all
-                if u == last:
-                    peak, token, before = now.best_blank, now.token_blank, number(now.end)
-                peak *= prob[u]
-                for k in range(targets):
-                    share = mass * gain[k]
-                    if not share > best * narrowest:
-                        continue
-                    at, slot = _find(slots, following, target[k], target_node[k], stamp)
-                    then = following[at]
-                    if at == NONE:
-                        if share < least:
-                            continue
-                        at = reached
-                        reached += 1
-                        slots[slot] = (stamp << 32) | at
-                        then = following[at]
-                        then.history, then.node, then.last = target[k], target_node[k], u
-                        then.blank = then.unit = then.total = 0.0
-                        then.best_blank = then.best_unit = 0.0
-                        then.token_blank = then.token_unit = then.fresh = NONE
-                        then.end = 0
-                    then.unit += share
-                    then.total += share
-                    best = max(best, then.total)
-                    if peak * gain[k] > then.best_unit:
-                        then.best_unit = peak * gain[k]
-                        then.token_unit, then.fresh = token, before
-
-        if best > 0:
-            if settings.dominated > 0:
-                _recombine(
-                    following,
-                    reached,
-                    best * narrowest,
-                    2 * settings.beam_size,  # what is dropped makes room for those behind it
-                    search.ranked,
-                    search.histories,
-                    best_of,
-                    slot_of,
-                    stamp,
-                    settings.dominated,
-                )
-            _survive(
-                beam,
-                following,
-                reached,
-                best,
-                settings.beam_size,
-                best * narrowest,
-                search.ranked,
-                search.tokens,
-                count,
-                search.level,
-                row,
-            )
-        # else no state can read the frame, which is passed over
-        for j in range(units):
-            prob[tried[j]] = 0.0
-        count[FRAMES] += 1
     return len(rows)
 
 
-@inner
+@uncounted
+def _read(
+    row: NDArray[np.floating],
+    lexicon: Lexicon,
+    model: Model,
+    hot: Hot,
+    settings: Settings,
+    search: Search,
+    scratch: Scratch,
+) -> bool:
+    """Reads a frame, if there is room for all that it may lead to."""
+    count, prob, tried = search.counts, search.prob, search.tried
+    units, ends = _try(row, settings.token_threshold, settings.separator, tried)
+    states = count[STATES]
+    if units == 0:  # nothing can happen but blanks, which don't change the order of states
+        if count[SETTLED] == 0:
+            _settle(search.beam, states, count[FRAMES])
+            count[SETTLED] = 1
+        search.level[0] += row[0]
+        count[FRAMES] += 1
+        return True
+
+    ended = states * ends * settings.most_words
+    needed = states * (1 + units) + ended
+    if (
+        needed > len(search.following)
+        or count[HISTORIES] + ended > len(search.histories)
+        or count[TOKENS] + settings.beam_size > len(search.tokens)
+        or (settings.spelling and count[SPELLED] + 2 * states * units > len(search.spelled))
+    ):
+        count[NEEDED] = needed
+        return False
+
+    count[SETTLED] = 0
+    count[STAMP] += 1
+    for j in range(units):
+        prob[tried[j]] = math.exp(double(row[tried[j]]))
+    best, least = _stay(search, math.exp(double(row[0])))
+    if states < settings.beam_size:
+        least = 0.0  # else what is less likely than all of these has no place in the beam
+    reached, best = _go_on(lexicon, model, hot, settings, search, scratch, units, best, least)
+    if best > 0:
+        bar = best * settings.narrowest
+        if settings.dominated > 0:
+            # What is dropped makes room for those behind it.
+            most = 2 * settings.beam_size
+            _recombine(search, scratch, reached, bar, most, settings.dominated)
+        _survive(search, scratch, reached, best, settings.beam_size, bar, row)
+    # else no state can read the frame, which is passed over
+    for j in range(units):
+        prob[tried[j]] = 0.0
+    count[FRAMES] += 1
+    return True
+
+
+@uncounted
+def _stay(search: Search, blank: float) -> tuple[float, float]:
+    """Where the states lead without a new token, but for a separator after a separator.
+
+    Returns:
+        The probabilities of the likeliest and of the least likely.
+    """
+    beam, following, slots = search.beam, search.following, search.slots
+    prob, frame, stamp = search.prob, search.counts[FRAMES], search.counts[STAMP]
+    best, least = 0.0, math.inf
+    for i in range(search.counts[STATES]):
+        now, then = beam[i], following[i]
+        history, node, last = number(now.history), number(now.node), now.last
+        total, p = now.blank + now.unit, prob[last]
+        then.history, then.node, then.last, then.fresh = history, node, last, NONE
+        then.blank, then.unit = total * blank, now.unit * p
+        then.best_unit, then.token_unit = now.best_unit * p, now.token_unit
+        if now.best_unit > now.best_blank:
+            then.best_blank, then.token_blank = now.best_unit * blank, now.token_unit
+            then.end = frame
+        else:
+            then.best_blank, then.token_blank = now.best_blank * blank, now.token_blank
+            then.end = now.end
+        if node == ROOT and p > 0:
+            then.unit = total * p
+            if now.best_blank > now.best_unit:
+                then.best_unit, then.token_unit = now.best_blank * p, now.token_blank
+                then.fresh = now.end
+        then.total = then.blank + then.unit
+        best, least = max(best, then.total), min(least, then.total)
+        _, slot = _find(slots, following, history, node, stamp)
+        slots[slot] = (stamp << 32) | i
+    return best, least
+
+
+@uncounted
+def _go_on(
+    lexicon: Lexicon,
+    model: Model,
+    hot: Hot,
+    settings: Settings,
+    search: Search,
+    scratch: Scratch,
+    units: int,
+    best: float,
+    least: float,
+) -> tuple[int, float]:
+    """The states that a new token leads to, behind those that are there without one.
+
+    Args:
+        best: the probability of the likeliest of these,
+        least: and what a state must have to find a place in the beam.
+
+    Returns:
+        How many states are reached in all, and the likeliest one's probability.
+    """
+    beam, following, slots = search.beam, search.following, search.slots
+    spelled, spelled_slots = search.spelled, search.spelled_slots
+    count, prob, tried = search.counts, search.prob, search.tried
+    tree, leave = lexicon.node, lexicon.leave
+    root_child, begins = lexicon.root_child, lexicon.begins
+    inside = len(leave)
+    spelling, separator, look_ahead = settings.spelling, settings.separator, settings.look_ahead
+    narrowest, greatest_step = settings.narrowest, settings.greatest_step
+    option, option_child = scratch.option, scratch.option_child
+    target, target_node, gain = scratch.target, scratch.target_node, scratch.gain
+    states, frame, stamp = count[STATES], count[FRAMES], count[STAMP]
+    reached = states
+    for i in range(states):
+        now = beam[i]
+        history, node, last = number(now.history), number(now.node), number(now.last)
+        total = now.blank + now.unit
+        if now.best_unit > now.best_blank:
+            peak_all, token_all, before_all = now.best_unit, now.token_unit, frame
+        else:
+            peak_all, token_all, before_all = now.best_blank, now.token_blank, number(now.end)
+        has_words = node < inside and tree[node].first_word < tree[node + 1].first_word
+
+        # A node has fewer children, as a rule, than there are units tried.
+        options = 0
+        if spelling or node == ROOT or (separator == 0 and has_words):
+            for j in range(units):
+                u = number(tried[j])
+                option[options] = u
+                option_child[options] = NONE
+                if node < inside and u != separator:
+                    option_child[options] = _below(tree, root_child, node, u)
+                options += 1
+        else:
+            for child in range(number(tree[node].first_child), number(tree[node + 1].first_child)):
+                u = number(tree[child].unit)
+                if prob[u] > 0:
+                    option[options], option_child[options] = u, child
+                    options += 1
+            if has_words and prob[separator] > 0:
+                option[options], option_child[options] = separator, NONE
+                options += 1
+
+        for j in range(options):
+            u, child = option[j], option_child[j]
+            mass = prob[u] * (now.blank if u == last else total)
+            if not mass * greatest_step > best * narrowest or (u == separator and node == ROOT):
+                continue
+
+            # Where the unit leads: on in the word,
+            targets, into, enter = 0, ROOT, 1.0
+            if u != separator:
+                step = 1.0
+                if node < inside:
+                    step = tree[child].step if child != NONE else look_ahead * leave[node]
+                if child == NONE and spelling and (node == ROOT or not begins[u]):
+                    child = inside + _spell(spelled, spelled_slots, count, node, u)
+                if child != NONE:
+                    target[0], target_node[0], gain[0] = history, child, step
+                    targets = 1
+                into = NONE
+                if begins[u] and node != ROOT:
+                    if root_child[u] > 0:
+                        into = number(root_child[u])
+                        enter = tree[into].step
+                    elif spelling:
+                        into = inside + _spell(spelled, spelled_slots, count, ROOT, u)
+                        enter = look_ahead
+            # or to the end of one.
+            if into != NONE and mass * RESCUE >= least and (spelling or has_words):
+                within = targets
+                targets = _end_word(
+                    lexicon, model, hot, settings, search, history, node, target, gain, targets
+                )
+                for k in range(within, targets):
+                    target_node[k] = into
+                    gain[k] *= enter
+
+            peak, token, before = peak_all, token_all, before_all
+            if u == last:
+                peak, token, before = now.best_blank, now.token_blank, number(now.end)
+            peak *= prob[u]
+            for k in range(targets):
+                share = mass * gain[k]
+                if not share > best * narrowest:
+                    continue
+                at, slot = _find(slots, following, target[k], target_node[k], stamp)
+                then = following[at]
+                if at == NONE:
+                    if share < least:
+                        continue
+                    at = reached
+                    reached += 1
+                    slots[slot] = (stamp << 32) | at
+                    then = following[at]
+                    then.history, then.node, then.last = target[k], target_node[k], u
+                    then.blank = then.unit = then.total = 0.0
+                    then.best_blank = then.best_unit = 0.0
+                    then.token_blank = then.token_unit = then.fresh = NONE
+                    then.end = 0
+                then.unit += share
+                then.total += share
+                best = max(best, then.total)
+                if peak * gain[k] > then.best_unit:
+                    then.best_unit = peak * gain[k]
+                    then.token_unit, then.fresh = token, before
+    return reached, best
+
+
+@uncounted
 def _try(
     row: NDArray[np.floating], threshold: float, separator: int, tried: Ints
 ) -> tuple[int, int]:
@@ -307,7 +342,7 @@ def _try(
     return units, ends
 
 
-@inner
+@uncounted
 def _settle(beam: Records, states: int, frame: int) -> None:
     """All alignments go on with a blank, whose probability is left to the caller."""
     for i in range(states):
@@ -320,23 +355,23 @@ def _settle(beam: Records, states: int, frame: int) -> None:
         beam[i].best_unit = 0.0
 
 
-@inner
-def _below(unit: Ints, first_child: Ints, root_child: Ints, node: int, u: int) -> int:
+@uncounted
+def _below(tree: Records, root_child: Ints, node: int, u: int) -> int:
     """The child of a node of the tree by ``u``, or NONE."""
     if node == ROOT:
         return number(root_child[u]) if root_child[u] > 0 else NONE
-    low, end = number(first_child[node]), number(first_child[node + 1])
+    low, end = number(tree[node].first_child), number(tree[node + 1].first_child)
     high = end
     while low < high:
         middle = (low + high) >> 1
-        if unit[middle] < u:
+        if tree[middle].unit < u:
             low = middle + 1
         else:
             high = middle
-    return low if low < end and unit[low] == u else NONE
+    return low if low < end and tree[low].unit == u else NONE
 
 
-@inner
+@uncounted
 def _spell(spelled: Records, slots: Ints, count: NDArray[np.int64], node: int, u: int) -> int:
     """The number of the spelled node below ``node``, noted if it is new."""
     mask = len(slots) - 1
@@ -354,7 +389,7 @@ def _spell(spelled: Records, slots: Ints, count: NDArray[np.int64], node: int, u
     return new
 
 
-@inner
+@uncounted
 def _end_word(
     lexicon: Lexicon,
     model: Model,
@@ -369,10 +404,13 @@ def _end_word(
 ) -> int:
     """Appends the histories to which the words at ``node`` lead, and the factors for them."""
     known, slots = search.histories, search.history_slots
-    inside = len(lexicon.unit)
+    inside = len(lexicon.leave)
     first = last = number(0)
     if node < inside:
-        first, last = number(lexicon.first_word[node]), number(lexicon.first_word[node + 1])
+        first, last = (
+            number(lexicon.node[node].first_word),
+            number(lexicon.node[node + 1].first_word),
+        )
     unknown = first == last and settings.spelling
     for k in range(first, last + unknown):
         if unknown:
@@ -391,7 +429,7 @@ def _end_word(
     return targets
 
 
-@inner
+@uncounted
 def _known(known: Records, slots: Ints, history: int, word: int) -> int:
     """The slot of the history that ``word`` makes of ``history``, free if there is none yet."""
     mask = len(slots) - 1
@@ -404,7 +442,7 @@ def _known(known: Records, slots: Ints, history: int, word: int) -> int:
     return slot
 
 
-@inner
+@uncounted
 def _extend(
     lexicon: Lexicon,
     model: Model,
@@ -440,7 +478,7 @@ def _extend(
     return new
 
 
-@inner
+@uncounted
 def _score(model: Model, top: int, state: int, word: int) -> tuple[float, int]:
     """log10 P(word | state) and the next state (asr.lm.NgramModel.score)."""
     total = 0.0
@@ -463,7 +501,7 @@ def _score(model: Model, top: int, state: int, word: int) -> tuple[float, int]:
     return total, low if low < top else number(model.suffix[low])
 
 
-@inner
+@uncounted
 def _follow(hot: Hot, state: int, word: int) -> int:
     """The hot words' state after ``word``."""
     while state != 0:
@@ -482,13 +520,13 @@ def _follow(hot: Hot, state: int, word: int) -> int:
     return child
 
 
-@inner
+@uncounted
 def _hash(a: int, b: int) -> int:
     mixed = (a * 0x2545F491 + b) * 0x9E3779B97F4A7C1
     return mixed ^ (mixed >> 32)
 
 
-@inner
+@uncounted
 def _find(
     slots: NDArray[np.int64], states: Records, history: int, node: int, stamp: int
 ) -> tuple[int, int]:
@@ -503,18 +541,9 @@ def _find(
     return NONE, slot
 
 
-@inner
+@uncounted
 def _recombine(
-    states: Records,
-    reached: int,
-    bar: float,
-    most: int,
-    ranked: Floats,
-    histories: Records,
-    best_of: NDArray[np.int64],
-    slot_of: NDArray[np.int64],
-    stamp: int,
-    dominated: float,
+    search: Search, scratch: Scratch, reached: int, bar: float, most: int, dominated: float
 ) -> None:
     """Takes their probability from states that a likelier one with the same future outdoes.
 
@@ -525,13 +554,11 @@ def _recombine(
     Args:
         bar: less likely states are not looked at, nor more than ``most``, the likeliest.
     """
-    above = 0
-    for i in range(reached):
-        if states[i].total > bar:
-            ranked[above] = states[i].total
-            above += 1
+    states, histories, stamp = search.following, search.histories, search.counts[STAMP]
+    best_of, slot_of = scratch.best_of, scratch.slot_of
+    above = _rank(states, reached, bar, scratch.ranked)
     if above > most:
-        bar, _ = _bar(ranked, above, most)
+        bar, _ = _bar(scratch.ranked, above, most)
     for i in range(reached):
         if states[i].total > bar:
             found, slot = _alike(states, histories, best_of, stamp, i)
@@ -545,7 +572,7 @@ def _recombine(
                 states[i].total = 0.0
 
 
-@inner
+@uncounted
 def _alike(
     states: Records, histories: Records, best_of: NDArray[np.int64], stamp: int, i: int
 ) -> tuple[int, int]:
@@ -568,34 +595,26 @@ def _alike(
     return NONE, slot
 
 
-@inner
+@uncounted
 def _survive(
-    beam: Records,
-    following: Records,
+    search: Search,
+    scratch: Scratch,
     reached: int,
     best: float,
     beam_size: int,
     bar: float,
-    ranked: Floats,
-    tokens: Records,
-    count: NDArray[np.int64],
-    level: Floats,
     row: NDArray[np.floating],
 ) -> None:
     """Takes over into the beam the best of the states reached, in the order they stand."""
-    above = 0
-    for i in range(reached):
-        if following[i].total > bar:
-            ranked[above] = following[i].total
-            above += 1
-    ties = above
-    if above > beam_size:
-        bar, ties = _bar(ranked, above, beam_size)
+    beam, following, tokens, count = search.beam, search.following, search.tokens, search.counts
+    ties = _rank(following, reached, bar, scratch.ranked)
+    if ties > beam_size:
+        bar, ties = _bar(scratch.ranked, ties, beam_size)
 
     scale = 1.0
     if not 1e-60 < best < 1e60:
         scale = 1 / best
-        level[0] += math.log(best)
+        search.level[0] += math.log(best)
     kept = 0
     for i in range(reached):
         total = following[i].total
@@ -624,7 +643,18 @@ def _survive(
     count[STATES] = kept
 
 
-@inner
+@uncounted
+def _rank(states: Records, reached: int, bar: float, ranked: Floats) -> int:
+    """Lists the probabilities above ``bar``; how many they are."""
+    above = 0
+    for i in range(reached):
+        if states[i].total > bar:
+            ranked[above] = states[i].total
+            above += 1
+    return above
+
+
+@uncounted
 def _bar(values: Floats, count: int, wanted: int) -> tuple[float, int]:
     """The ``wanted``-th greatest of ``values``, and how many of those equal to it are among them.
 
@@ -684,7 +714,7 @@ def close(
     for i in range(count[STATES]):
         node = number(beam[i].node)
         ends = node == ROOT or settings.spelling
-        finished |= ends or lexicon.first_word[node] < lexicon.first_word[node + 1]
+        finished |= ends or lexicon.node[node].first_word < lexicon.node[node + 1].first_word
     for i in range(count[STATES]):
         node = number(beam[i].node)
         if node == ROOT or not finished:

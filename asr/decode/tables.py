@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
+Records = NDArray[np.void]
 
 ROOT = 0
 NONE = -1
@@ -24,11 +25,8 @@ FRAMES, STATES, HISTORIES, TOKENS, SPELLED, SETTLED, STAMP, NEEDED = range(8)
 class Lexicon(NamedTuple):
     """The tree with the weights of its words. Nodes from ``len(unit)`` on are spelled ones."""
 
-    unit: Ints  # [N] the last unit on the way to each node; at the root the separator
-    first_child: Ints  # [N + 1]
-    step: Floats  # [N] look-ahead of each node by that of its parent
+    node: Records  # [N + 1] NODE, one more whose children and words are none
     leave: Floats  # [N] one by the look-ahead, for unknown words that end here
-    first_word: Ints  # [N + 1]
     word: Ints  # [E]
     weight: Floats  # [E] of the spelling, by the look-ahead of its node
     lm_word: Ints  # [W] the language model's id of each word
@@ -76,6 +74,15 @@ class Settings(NamedTuple):
     top: int  # its first n-gram of the highest order
 
 
+NODE = np.dtype(
+    [  # of the lexicon tree
+        ("unit", np.int32),  # the last on the way to it; at the root the separator
+        ("first_child", np.int32),
+        ("first_word", np.int32),
+        ("step", np.float64),  # its look-ahead by that of its parent
+    ],
+    align=True,
+)
 STATE = np.dtype(
     [  # of the search, alive or one that a frame leads to
         ("history", np.int32),
@@ -119,8 +126,6 @@ TOKEN = np.dtype(
 )
 SPELLING = np.dtype([("parent", np.int32), ("unit", np.int32)], align=True)  # outside the lexicon
 
-Records = NDArray[np.void]
-
 
 class Search(NamedTuple):
     """All that changes from frame to frame. Slots are open hash tables."""
@@ -134,10 +139,22 @@ class Search(NamedTuple):
     spelled: Records  # SPELLING
     spelled_slots: Ints  # of those by (parent, unit)
     counts: NDArray[np.int64]  # [8] by the names above
-    ranked: Floats  # scratch
     level: Floats  # [1] natural logarithm of what all probabilities are to be multiplied by
     prob: Floats  # [U] of the units tried, 0 for others
     tried: Ints  # [U]
+
+
+class Scratch(NamedTuple):
+    """What the reading of a frame needs room for."""
+
+    option: NDArray[np.int64]  # [U] units that can follow a state,
+    option_child: NDArray[np.int64]  # [U] and the nodes they lead to within the word
+    target: NDArray[np.int64]  # [most_words + 1] where a unit leads: histories,
+    target_node: NDArray[np.int64]  # [most_words + 1] nodes
+    gain: Floats  # [most_words + 1] and what it does to the probability
+    best_of: NDArray[np.int64]  # the likeliest state of each future, hashed as Search.slots,
+    slot_of: NDArray[np.int64]  # and where the future of each of Search.following stands there
+    ranked: Floats  # probabilities of those
 
 
 class Readings(NamedTuple):

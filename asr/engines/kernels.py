@@ -23,7 +23,7 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from asr.compiled import FUSED, compiled, inner
+from asr.compiled import FUSED, compiled, uncounted
 
 Floats = NDArray[np.float32]
 Weights = NDArray[np.float32] | NDArray[np.uint16]
@@ -40,7 +40,7 @@ _P0, _P1, _P2 = _F(1.9875691500e-4), _F(1.3981999507e-3), _F(8.3334519073e-3)
 _P3, _P4, _P5 = _F(4.1665795894e-2), _F(1.6666665459e-1), _F(5.0000001201e-1)
 
 fused: Callable[[Any], Any] = partial(compiled, **FUSED)
-fused_inner: Callable[[Any], Any] = partial(inner, **FUSED)
+fused_inner: Callable[[Any], Any] = partial(uncounted, **FUSED)
 
 
 def pack(weights: NDArray[np.floating]) -> Weights:
@@ -87,16 +87,17 @@ float_of_bits: Any = intrinsic(_float_of_bits)
 def affine(x: Floats, weights: Weights, bias: Floats) -> Floats:
     """x W + b, shape (rows, outputs), for x of shape (rows, inputs)."""
     out = np.empty((len(x), len(bias)), np.float32)
-    _affine(x, weights, bias, out)
+    _affine(x, weights, bias, out, np.empty((2, len(bias)), np.float32))
     return out
 
 
 @fused_inner
-def _affine(x: Floats, weights: Weights, bias: Floats, out: Floats) -> None:
+def _affine(x: Floats, weights: Weights, bias: Floats, out: Floats, spare: Floats) -> None:
+    """x W + b; ``spare`` takes two rows that the last four of x lack."""
     rows = len(x)
     for row in out:
-        row[:] = bias
-    spare = np.empty((2, len(bias)), np.float32)  # for the rows that the last four lack
+        for j in range(len(bias)):
+            row[j] = bias[j]
     for i in range(0, rows - 1, 4):
         c, d = min(i + 2, rows - 1), min(i + 3, rows - 1)
         to_c = out[c] if i + 2 < rows else spare[0]
@@ -179,6 +180,7 @@ def convolve(x: Floats, weights: Weights, bias: Floats) -> Floats:
     frames, bins, channels = x.shape
     out = np.empty(((frames + 1) // 2, (bins + 1) // 2, len(bias)), np.float32)
     patches = np.empty((out.shape[1], 9 * channels), np.float32)
+    spare = np.empty((2, len(bias)), np.float32)
     for t in range(len(out)):
         patches[:] = 0.0
         for i in range(3):
@@ -192,7 +194,7 @@ def convolve(x: Floats, weights: Weights, bias: Floats) -> Floats:
                     for c in range(channels):
                         patches[f, to * channels + c] = x[frame, at, c]
                     to += 1
-        _affine(patches, weights, bias, out[t])
+        _affine(patches, weights, bias, out[t], spare)
         for f in range(len(patches)):
             for c in range(len(bias)):
                 out[t, f, c] = max(out[t, f, c], _F(0.0))
@@ -220,7 +222,7 @@ def lstm(
     """
     frames, hidden = out.shape
     projected = np.empty((frames, len(bias)), np.float32)
-    _affine(x, weights, bias, projected)
+    _affine(x, weights, bias, projected, np.empty((2, len(bias)), np.float32))
     state = np.zeros(hidden, np.float32)
     cell = np.zeros(hidden, np.float32)
     for step in range(frames):

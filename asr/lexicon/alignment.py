@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.compiled import compiled
+from asr.compiled import compiled, uncounted
 from asr.lexicon.graphone import Graphone
 from asr.lexicon.phones import PHONES, Phones
 from asr.text import ALPHABET
@@ -66,7 +66,7 @@ def _decode(code: int) -> Phones:
     return (PHONES[first], PHONES[second])
 
 
-@compiled
+@uncounted
 def _graphone(letter, phones, end, count):  # type: ignore[no-untyped-def]
     """The number of the graphone of ``letter`` and the ``count`` phones before ``end``."""
     code = 0

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.compiled import compiled
+from asr.compiled import compiled, uncounted
 from asr.lexicon.graphone import Graphone
 from asr.lexicon.phones import Phones
 from asr.lm.binary import read_binary, write_binary
@@ -156,7 +156,7 @@ def _search(
     return paths, scores
 
 
-@compiled
+@uncounted
 def _score(state: np.int64, word: int, top: int, arrays: _Arrays) -> tuple[float, np.int64]:
     """:meth:`NgramModel.score`, compiled."""
     words, log_prob, backoff, first_child, suffix = arrays
