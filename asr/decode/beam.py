@@ -124,7 +124,7 @@ class BeamStream:
         self._tables = decoder.tables
         self._units = len(decoder.tokenizer)
         self._texts_of_nodes: dict[int, str] = {}  # of words that are not in the lexicon
-        self._search = _blank_search(decoder.options.beam_size, self._units, self._tables[-1])
+        self._search = _blank_search(decoder.options.beam_size, self._units, self._tables.settings)
 
     def feed(self, log_probs: LogProbs) -> None:
         """Reads frames.
@@ -148,20 +148,20 @@ class BeamStream:
         if len(rows) and self._decoder.log_prior is not None:
             rows = divide(rows, self._decoder.log_prior)
         done = 0
-        while (done := search.advance(rows, done, *self._tables, self._search)) < len(rows):
+        while (done := search.advance(rows, done, self._tables, self._search)) < len(rows):
             self._grow()
 
     def finish(self) -> list[Hypothesis]:
         """The hypotheses, best first; to be called once, after the last frame."""
-        most = int(self._search.counts[tables.STATES]) * (self._tables[-1].most_words + 1)
+        most = int(self._search.counts[tables.STATES]) * (self._tables.settings.most_words + 1)
         self._reserve(histories=most, tokens=0, spelled=0)
-        readings = search.close(*self._tables, self._search, EOS)
+        readings = search.close(self._tables, self._search, EOS)
         wanted = self._decoder.options.nbest
         order = np.lexsort((readings.history, -readings.score))
         likely = readings.score > readings.score.max() - _NEGLIGIBLE
         order = order[: max(wanted, int(likely.sum()))]
         readings = Readings(*(column[order] for column in readings))
-        spans = word_spans(readings, self._search, self._tables[-1].separator)
+        spans = word_spans(readings, self._search, self._tables.settings.separator)
         texts, scores = self._texts(readings, spans)
         best = sorted(scores, key=lambda r: -scores[r])[:wanted]
         posterior = np.exp(readings.score - readings.score.max())
@@ -171,7 +171,7 @@ class BeamStream:
 
     def _texts(self, readings: Readings, spans: Spans) -> tuple[dict[int, str], dict[int, float]]:
         """Texts and scores of the readings to choose from, those of one text added up."""
-        if not self._tables[-1].spelling:  # different word sequences are different texts
+        if not self._tables.settings.spelling:  # different word sequences are different texts
             count = min(self._decoder.options.nbest, len(readings.score))
             return (
                 {r: " ".join(self._words(spans, r)) for r in range(count)},
@@ -197,7 +197,7 @@ class BeamStream:
         return self._texts_of_nodes[node]
 
     def _spell(self, node: int) -> str:
-        tree, spelled = self._tables[0], self._search.spelled
+        tree, spelled = self._tables.lexicon, self._search.spelled
         units = []
         inside = len(tree.leave)
         while node >= inside:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from asr.decode.boundaries import Boundaries
 from asr.decode.hotwords import HotWords
 from asr.decode.options import BeamOptions
-from asr.decode.tables import NODE, ROOT, Hot, Lexicon, Model, Settings
+from asr.decode.tables import NODE, ROOT, Hot, Lexicon, Model, Settings, Tables
 from asr.decode.tree import LexiconTree
 from asr.errors import AsrError
 from asr.lm.ngram import EOS, NEVER, UNK, NgramModel
@@ -52,7 +52,7 @@ def tabulate(
     units: int,
     *,
     spelled: bool,
-) -> tuple[Lexicon, Model, Hot, Settings]:
+) -> Tables:
     """What the compiled search reads, ``spelled`` if there is no lexicon."""
     spelling = spelled or options.open_vocabulary
     model = _model(lm)
@@ -114,7 +114,7 @@ def tabulate(
         begins,
     )
     automaton = Hot(hot.first_child, hot.word, hot.fallback, hot.earned, hot.credit, hot.root_child)
-    return (
+    return Tables(
         Lexicon(*[_sealed(array) for array in lexicon]),
         Model(*[_sealed(array) for array in model]),
         Hot(*[_sealed(array) for array in automaton]),

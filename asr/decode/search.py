@@ -46,13 +46,12 @@ from asr.decode.tables import (
     Floats,
     Hot,
     Ints,
-    Lexicon,
     Model,
     Readings,
     Records,
     Scratch,
     Search,
-    Settings,
+    Tables,
 )
 
 # How much likelier than its look-ahead a word may turn out at its end: where the beam is full, a
@@ -76,10 +75,7 @@ def double(value: Any) -> Any:
 def advance(
     rows: NDArray[np.floating],
     first: int,
-    lexicon: Lexicon,
-    model: Model,
-    hot: Hot,
-    settings: Settings,
+    tables: Tables,
     search: Search,
 ) -> int:
     """Reads frames from ``first`` on; stops short of a frame for which the arrays are too small.
@@ -88,7 +84,7 @@ def advance(
         The frames read in all; if there are more, ``counts[NEEDED]`` says how many states the next
         one may lead to.
     """
-    units, states, words = len(search.prob), len(search.following), settings.most_words + 1
+    units, states, words = len(search.prob), len(search.following), tables.settings.most_words + 1
     scratch = Scratch(
         option=np.empty(units, np.int64),
         option_child=np.empty(units, np.int64),
@@ -100,7 +96,7 @@ def advance(
         ranked=np.empty(states, np.float64),
     )
     for t in range(first, len(rows)):
-        if not _read(rows[t], lexicon, model, hot, settings, search, scratch):
+        if not _read(rows[t], tables, search, scratch):
             return t
     return len(rows)
 
@@ -108,15 +104,12 @@ def advance(
 @uncounted
 def _read(
     row: NDArray[np.floating],
-    lexicon: Lexicon,
-    model: Model,
-    hot: Hot,
-    settings: Settings,
+    tables: Tables,
     search: Search,
     scratch: Scratch,
 ) -> bool:
     """Reads a frame, if there is room for all that it may lead to."""
-    count, prob, tried = search.counts, search.prob, search.tried
+    count, prob, tried, settings = search.counts, search.prob, search.tried, tables.settings
     units, ends = _try(row, settings.token_threshold, settings.separator, tried)
     states = count[STATES]
     if units == 0:  # nothing can happen but blanks, which don't change the order of states
@@ -145,7 +138,7 @@ def _read(
     best, least = _stay(search, math.exp(double(row[0])))
     if states < settings.beam_size:
         least = 0.0  # else what is less likely than all of these has no place in the beam
-    reached, best = _go_on(lexicon, model, hot, settings, search, scratch, units, best, least)
+    reached, best = _go_on(tables, search, scratch, units, best, least)
     if best > 0:
         bar = best * settings.narrowest
         if settings.dominated > 0:
@@ -197,10 +190,7 @@ def _stay(search: Search, blank: float) -> tuple[float, float]:
 
 @uncounted
 def _go_on(
-    lexicon: Lexicon,
-    model: Model,
-    hot: Hot,
-    settings: Settings,
+    tables: Tables,
     search: Search,
     scratch: Scratch,
     units: int,
@@ -219,6 +209,7 @@ def _go_on(
     beam, following, slots = search.beam, search.following, search.slots
     spelled, spelled_slots = search.spelled, search.spelled_slots
     count, prob, tried = search.counts, search.prob, search.tried
+    lexicon, settings = tables.lexicon, tables.settings
     tree, leave = lexicon.node, lexicon.leave
     root_child, begins = lexicon.root_child, lexicon.begins
     inside = len(leave)
@@ -236,7 +227,7 @@ def _go_on(
             peak_all, token_all, before_all = now.best_unit, now.token_unit, frame
         else:
             peak_all, token_all, before_all = now.best_blank, now.token_blank, number(now.end)
-        has_words = node < inside and tree[node].first_word < tree[node + 1].first_word
+        has_words = node < inside and _ends_word(tree, node)
 
         # A node has fewer children, as a rule, than there are units tried.
         options = 0
@@ -286,9 +277,7 @@ def _go_on(
             # or to the end of one.
             if into != NONE and mass * RESCUE >= least and (spelling or has_words):
                 within = targets
-                targets = _end_word(
-                    lexicon, model, hot, settings, search, history, node, target, gain, targets
-                )
+                targets = _end_word(tables, search, history, node, target, gain, targets)
                 for k in range(within, targets):
                     target_node[k] = into
                     gain[k] *= enter
@@ -356,6 +345,13 @@ def _settle(beam: Records, states: int, frame: int) -> None:
 
 
 @uncounted
+def _ends_word(tree: Records, node: int) -> bool:
+    """Whether a word of the lexicon ends at a node of its tree."""
+    ends: bool = tree[node].first_word < tree[node + 1].first_word
+    return ends
+
+
+@uncounted
 def _below(tree: Records, root_child: Ints, node: int, u: int) -> int:
     """The child of a node of the tree by ``u``, or NONE."""
     if node == ROOT:
@@ -391,10 +387,7 @@ def _spell(spelled: Records, slots: Ints, count: NDArray[np.int64], node: int, u
 
 @uncounted
 def _end_word(
-    lexicon: Lexicon,
-    model: Model,
-    hot: Hot,
-    settings: Settings,
+    tables: Tables,
     search: Search,
     history: int,
     node: int,
@@ -403,14 +396,12 @@ def _end_word(
     targets: int,
 ) -> int:
     """Appends the histories to which the words at ``node`` lead, and the factors for them."""
+    lexicon, settings, tree = tables.lexicon, tables.settings, tables.lexicon.node
     known, slots = search.histories, search.history_slots
     inside = len(lexicon.leave)
     first = last = number(0)
     if node < inside:
-        first, last = (
-            number(lexicon.node[node].first_word),
-            number(lexicon.node[node + 1].first_word),
-        )
+        first, last = number(tree[node].first_word), number(tree[node + 1].first_word)
     unknown = first == last and settings.spelling
     for k in range(first, last + unknown):
         if unknown:
@@ -421,7 +412,7 @@ def _end_word(
             weight = lexicon.weight[k]
         slot = _known(known, slots, history, word)
         if slots[slot] == NONE:
-            slots[slot] = _extend(lexicon, model, hot, settings, search, history, word)
+            slots[slot] = _extend(tables, search, history, word)
         after = number(slots[slot])
         target[targets] = after
         gain[targets] = known[after].gain * weight
@@ -443,23 +434,16 @@ def _known(known: Records, slots: Ints, history: int, word: int) -> int:
 
 
 @uncounted
-def _extend(
-    lexicon: Lexicon,
-    model: Model,
-    hot: Hot,
-    settings: Settings,
-    search: Search,
-    history: int,
-    word: int,
-) -> int:
+def _extend(tables: Tables, search: Search, history: int, word: int) -> int:
     """Notes the history that ``word`` makes of ``history``, with its scores."""
+    lexicon, hot, settings = tables.lexicon, tables.hot, tables.settings
     known = search.histories
     new: int = number(search.counts[HISTORIES])
     search.counts[HISTORIES] += 1
 
     inside = word < len(lexicon.lm_word)
     id_ = number(lexicon.lm_word[word]) if inside else number(0)
-    log10, state = _score(model, settings.top, number(known[history].state), id_)
+    log10, state = _score(tables.model, settings.top, number(known[history].state), id_)
     extra = settings.word_bonus
     favour = 0
     if inside:
@@ -688,9 +672,7 @@ def _bar(values: Floats, count: int, wanted: int) -> tuple[float, int]:
 
 
 @compiled
-def close(
-    lexicon: Lexicon, model: Model, hot: Hot, settings: Settings, search: Search, sentence_end: int
-) -> Readings:
+def close(tables: Tables, search: Search, sentence_end: int) -> Readings:
     """Ends the utterance: completes words, scores the end and takes back what hot words owe.
 
     Where no state stands at the end of a word, the words begun are left out.
@@ -698,6 +680,7 @@ def close(
     Args:
         sentence_end: the language model's id of </s>.
     """
+    lexicon, hot, settings = tables.lexicon, tables.hot, tables.settings
     beam, count, known = search.beam, search.counts, search.histories
     target = np.empty(settings.most_words + 2, np.int64)
     gain = np.empty(len(target), np.float64)
@@ -714,7 +697,7 @@ def close(
     for i in range(count[STATES]):
         node = number(beam[i].node)
         ends = node == ROOT or settings.spelling
-        finished |= ends or lexicon.node[node].first_word < lexicon.node[node + 1].first_word
+        finished |= ends or _ends_word(lexicon.node, node)
     for i in range(count[STATES]):
         node = number(beam[i].node)
         if node == ROOT or not finished:
@@ -722,10 +705,7 @@ def close(
             targets = 1
         else:
             targets = _end_word(
-                lexicon,
-                model,
-                hot,
-                settings,
+                tables,
                 search,
                 number(beam[i].history),
                 node,
@@ -753,7 +733,7 @@ def close(
     weights = np.empty(readings, np.float64)
     for r in range(readings):
         h = history[r]
-        log10, _ = _score(model, settings.top, number(known[h].state), sentence_end)
+        log10, _ = _score(tables.model, settings.top, number(known[h].state), sentence_end)
         lm[r] = known[h].lm + log10
         last = settings.lm_weight * log10 - hot.credit[known[h].hot]
         score[r] = math.log(max(mass[r], 1e-300)) + search.level[0] + last

@@ -127,6 +127,15 @@ TOKEN = np.dtype(
 SPELLING = np.dtype([("parent", np.int32), ("unit", np.int32)], align=True)  # outside the lexicon
 
 
+class Tables(NamedTuple):
+    """All that a search reads besides the frames."""
+
+    lexicon: Lexicon
+    model: Model
+    hot: Hot
+    settings: Settings
+
+
 class Search(NamedTuple):
     """All that changes from frame to frame. Slots are open hash tables."""
 
