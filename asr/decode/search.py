@@ -72,12 +72,7 @@ def double(value: Any) -> Any:
 
 
 @compiled
-def advance(
-    rows: NDArray[np.floating],
-    first: int,
-    tables: Tables,
-    search: Search,
-) -> int:
+def advance(rows: NDArray[np.floating], first: int, tables: Tables, search: Search) -> int:
     """Reads frames from ``first`` on; stops short of a frame for which the arrays are too small.
 
     Returns:
@@ -102,12 +97,7 @@ def advance(
 
 
 @uncounted
-def _read(
-    row: NDArray[np.floating],
-    tables: Tables,
-    search: Search,
-    scratch: Scratch,
-) -> bool:
+def _read(row: NDArray[np.floating], tables: Tables, search: Search, scratch: Scratch) -> bool:
     """Reads a frame, if there is room for all that it may lead to."""
     count, prob, tried, settings = search.counts, search.prob, search.tried, tables.settings
     units, ends = _try(row, settings.token_threshold, settings.separator, tried)
