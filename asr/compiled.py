@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from numba import njit
-from numba.core.options import DefaultOptions
+
+try:  # numba can leave references uncounted, by an option that it does not promise to keep
+    from numba.core.options import DefaultOptions
+
+    _COUNTED = not hasattr(DefaultOptions, "_nrt")
+except ImportError:
+    _COUNTED = True
 
 # A product and the sum it goes into may be rounded once, as processors do at no cost; the order of
 # sums stays as it is written.
@@ -36,6 +42,6 @@ def uncounted(function: Any, **options: Any) -> Any:
     small functions that takes longer than what they are for. Here nobody need count them: the
     caller keeps the arrays that it passes.
     """
-    if hasattr(DefaultOptions, "_nrt"):  # else this numba has another name for it, and counts
+    if not _COUNTED:
         options["_nrt"] = False
     return inner(function, **options)

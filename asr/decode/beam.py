@@ -4,6 +4,7 @@ of :mod:`asr.decode.search`."""
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -198,14 +199,14 @@ class BeamStream:
 
     def _spell(self, node: int) -> str:
         tree, spelled = self._tables.lexicon, self._search.spelled
+        inside, first_child = len(tree.leave), tree.node["first_child"]
         units = []
-        inside = len(tree.leave)
         while node >= inside:
             units.append(int(spelled["unit"][node - inside]))
             node = int(spelled["parent"][node - inside])
         while node:
             units.append(int(tree.node["unit"][node]))
-            node = int(np.searchsorted(tree.node["first_child"], node, side="right")) - 1
+            node = bisect_right(first_child, node) - 1
         return self._decoder.tokenizer.decode(units[::-1])
 
     def _hypothesis(

@@ -23,7 +23,7 @@ FRAMES, STATES, HISTORIES, TOKENS, SPELLED, SETTLED, STAMP, NEEDED = range(8)
 
 
 class Lexicon(NamedTuple):
-    """The tree with the weights of its words. Nodes from ``len(unit)`` on are spelled ones."""
+    """The tree with the weights of its words. Nodes from ``len(leave)`` on are spelled ones."""
 
     node: Records  # [N + 1] NODE, one more whose children and words are none
     leave: Floats  # [N] one by the look-ahead, for unknown words that end here

@@ -221,8 +221,7 @@ def lstm(
         out: takes the hidden states, shape (frames, hidden).
     """
     frames, hidden = out.shape
-    projected = np.empty((frames, len(bias)), np.float32)
-    _affine(x, weights, bias, projected, np.empty((2, len(bias)), np.float32))
+    projected = affine(x, weights, bias)
     state = np.zeros(hidden, np.float32)
     cell = np.zeros(hidden, np.float32)
     for step in range(frames):
