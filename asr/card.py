@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from asr.checkpoint import Checkpoint
 from asr.config import EncoderConfig, Recipe, UnitsConfig
 
 _RESULTS = "## Error rates\n"
@@ -53,6 +55,33 @@ def training_card(
 {", ".join(recipe.data.dev)}: {error_rates(recipe.units, last)} %
 
 ## Recipe
+
+```yaml
+{settings.strip()}
+```
+"""
+
+
+def speller_card(
+    recipe: Recipe, source: str | Path, checkpoint: Checkpoint, history: Sequence[dict[str, float]]
+) -> str:
+    """The card of a model that has just been given a speller, as Markdown."""
+    assert recipe.speller is not None
+    parameters = sum(p.numel() for p in checkpoint.model.parameters())
+    last = history[-1]
+    settings = yaml.safe_dump(recipe.speller.model_dump(mode="json"), sort_keys=False)
+    return f"""# {recipe.name}
+
+The model {Path(source).name} with a speller, trained with the CTC loss by this project's \
+`asr speller`.
+
+- Recordings: {", ".join(recipe.data.train)}
+- Parameters: {parameters / 1e6:.2f} million, stored in float16
+- Weights: averaged, after step {last["step"]:.0f}
+- Greedy, no language model, on {recipe.data.dev_utterances} utterances of \
+{", ".join(recipe.data.dev)}: WER {100 * last["dev_wer"]:.2f}, CER {100 * last["dev_cer"]:.2f} %
+
+## Settings
 
 ```yaml
 {settings.strip()}

@@ -18,6 +18,7 @@ from asr.commands import (
     prepare,
     run,
     score,
+    speller,
     train,
     transcribe,
     tune,
@@ -29,6 +30,7 @@ from asr.errors import AsrError
 COMMANDS = (
     prepare,
     train,
+    speller,
     run,
     transcribe,
     align,

@@ -81,6 +81,9 @@ class EncoderConfig(Section):
     # After this layer, counted from 1, two frames are stacked into one: the layers above read half
     # as many, and the heads there emit twice as many for each. 0 for never.
     stack_after: Natural = 0
+    # What a layer above the first reads goes through so many channels, fewer than the layer below
+    # gives: two small matrices for a large one. 0 for the large one.
+    bottleneck: Natural = 0
     # Between recurrent layers, self-attention to so many frames to either side; 0 for none.
     attention_window: Natural = 0
     # Of whole channels for a whole utterance (variational dropout, Gal and Ghahramani 2016).
@@ -95,6 +98,15 @@ class EncoderConfig(Section):
         return layer
 
 
+class SpellerConfig(Section):
+    """A recurrent layer of the main head's own, above those of the encoder."""
+
+    inputs: Positive = 128  # what the encoder says is narrowed to so many channels
+    hidden: Positive = 256  # per direction
+    code: Positive = 160  # what it gives for a frame; a head tells the units from it
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+
+
 class ModelConfig(Section):
     """The acoustic model; kept beside its weights."""
 
@@ -106,6 +118,7 @@ class ModelConfig(Section):
     emissions: Positive = 1
     # A second CTC head on a layer counted from 1 (Lee and Watanabe, arXiv 2102.03216); 0 for none.
     intermediate_layer: Natural = 0
+    speller: SpellerConfig | None = None
 
     @field_validator("intermediate_layer")
     @classmethod
@@ -168,6 +181,28 @@ class TrainConfig(Section):
     workers: Natural | Literal["auto"] = "auto"
 
 
+class SpellerRecipe(Section):
+    """How a speller is made that takes the place of the main head of a trained model."""
+
+    shape: SpellerConfig = SpellerConfig()
+    bottleneck: Natural = 0  # the encoder's is set to this, as near to what it was as can be
+    units: Positive = 1000  # of bpe, learned from the texts
+    augment: AugmentConfig = AugmentConfig()  # of the recordings, as the encoder hears them
+    versions: Positive = 3  # in which each recording is heard
+    text: Fraction = 0.7  # of what it learns from; the rest are recordings
+    longest: Annotated[int, Field(ge=2, le=9)] = 8  # stretch of a recording in a text, in units
+    steps: Positive = 20_000
+    optimizer: OptimizerName = "muon"
+    batch_seconds: Seconds = 160.0
+    peak_rate: Annotated[float, Field(gt=0)] = 2e-3
+    warm_up: Fraction = 0.05
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.998
+    checkpoint_every: Positive = 1000  # steps
+    seed: int = 1
+
+
 class RecurrentConfig(Section):
     """A recurrent language model over BPE units, and how its weights are found."""
 
@@ -223,6 +258,7 @@ class Recipe(Section):
     model: ModelConfig = ModelConfig()
     augment: AugmentConfig = AugmentConfig()
     train: TrainConfig = TrainConfig()
+    speller: SpellerRecipe | None = None  # made by `asr run` behind all stages, if there is text
     lm: LanguageModelConfig = LanguageModelConfig()
 
     @field_validator("output")

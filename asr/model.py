@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from asr.attention import LocalAttention
-from asr.config import EncoderConfig, FrontEndConfig, HeadName, ModelConfig
+from asr.config import EncoderConfig, FrontEndConfig, HeadName, ModelConfig, SpellerConfig
 from asr.recurrent import RecurrentLayer, reversal
 
 Count = TypeVar("Count", int, Tensor)
@@ -103,10 +103,14 @@ class Encoder(nn.Module):
         self.input_norm = nn.LayerNorm(config.hidden)
         self.layers = nn.ModuleList()
         self.norms = nn.ModuleList()
+        self.bottlenecks = nn.ModuleList()  # before each layer but the first
         self.attentions = nn.ModuleList()  # behind each layer but the last
         width = config.hidden
         self.widths: list[int] = []  # of the outputs of each layer
         for number in range(1, config.layers + 1):
+            if config.bottleneck and number > 1:
+                self.bottlenecks.append(nn.Linear(width, config.bottleneck, bias=False))
+                width = config.bottleneck
             layer = RecurrentLayer(config.cell, width, config.hidden, config.bidirectional)
             self.layers.append(layer)
             self.norms.append(nn.LayerNorm(layer.width))
@@ -125,6 +129,8 @@ class Encoder(nn.Module):
         order = reversal(lengths, len(x))
         outputs = []
         for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True), 1):
+            if self.bottlenecks and number > 1:
+                x = self.bottlenecks[number - 2](x)
             x = self.dropout(norm(layer(x, order)))
             if number <= len(self.attentions):
                 x = x + self.dropout(self.attentions[number - 1](x, lengths))
@@ -155,8 +161,35 @@ class Head(nn.Module):
         return functional.log_softmax(logits.float(), dim=-1)
 
 
+class Speller(nn.Module):
+    """What the encoder says, told in codes of which a head can tell units.
+
+    A recurrent layer of the main head's own, which learns how words are spelled whose sounds the
+    encoder knows (:mod:`asr.speller`).
+    """
+
+    def __init__(self, config: SpellerConfig, encoder: EncoderConfig, width: int) -> None:
+        super().__init__()
+        self.narrow = nn.Linear(width, config.inputs, bias=False)
+        self.layer = RecurrentLayer(
+            encoder.cell, config.inputs, config.hidden, encoder.bidirectional
+        )
+        self.norm = nn.LayerNorm(self.layer.width)
+        self.code = nn.Linear(self.layer.width, config.code)
+        self.dropout = VariationalDropout(config.dropout)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, frames, width) to (batch, frames, code)."""
+        x = self.narrow(self.dropout(x.transpose(0, 1)))
+        x = self.dropout(self.norm(self.layer(x, reversal(lengths, len(x)))))
+        codes: Tensor = self.code(x.transpose(0, 1))
+        return codes
+
+
 class AcousticModel(nn.Module):
-    """Front-end, encoder and CTC head; another head stands beside the first, on its own layer."""
+    """Front-end, encoder and CTC head, perhaps with a speller between encoder and head; another
+    head stands beside the first, on its own layer.
+    """
 
     def __init__(
         self, config: ModelConfig, units: int, intermediate_units: int | None = None
@@ -165,7 +198,12 @@ class AcousticModel(nn.Module):
         self.config = config
         self.front_end = FrontEnd(config.front_end, config.mel_bins, config.encoder.hidden)
         self.encoder = Encoder(config.encoder)
-        self.head = self._make_head(config.encoder.layers, units)
+        self.speller: Speller | None = None
+        if config.speller is None:
+            self.head = self._make_head(config.encoder.layers, units)
+        else:
+            self.speller = Speller(config.speller, config.encoder, self.encoder.widths[-1])
+            self.head = Head(config.speller.code, units, 1)
         self.intermediate_head = (
             self._make_head(config.intermediate_layer, intermediate_units or units)
             if config.intermediate_layer
@@ -173,8 +211,11 @@ class AcousticModel(nn.Module):
         )
 
     def _make_head(self, layer: int, units: int) -> Head:
-        stacked = self.encoder.frames_stacked(layer)
-        return Head(self.encoder.widths[layer - 1], units, stacked * self.config.emissions)
+        return Head(self.encoder.widths[layer - 1], units, self._emitted(layer))
+
+    def _emitted(self, layer: int) -> int:
+        """Frames of log-probabilities for each frame of a layer."""
+        return self.encoder.frames_stacked(layer) * self.config.emissions
 
     def forward(self, features: Tensor, lengths: Tensor) -> Emissions:
         """Reads a batch.
@@ -186,12 +227,28 @@ class AcousticModel(nn.Module):
         x, lengths = self.front_end(features, lengths)
         layers = self.encoder(x, lengths)
         emitted = x.shape[1] * self.config.emissions
-        log_probs = self.head(layers[-1])[:, :emitted]
+        log_probs = self.spell(layers[-1], lengths)[:, :emitted]
         intermediate = None
         if self.intermediate_head is not None:
             middle = layers[self.config.intermediate_layer - 1]
             intermediate = self.intermediate_head(middle)[:, :emitted]
         return Emissions(log_probs, lengths * self.config.emissions, intermediate)
+
+    def spell(self, top: Tensor, lengths: Tensor) -> Tensor:
+        """What the main head makes of the encoder's last layer.
+
+        Args:
+            top: shape (batch, frames, width).
+            lengths: frames of the front-end, shape (batch,).
+        """
+        if self.speller is None:
+            log_probs: Tensor = self.head(top)
+            return log_probs
+        layers = self.config.encoder.layers
+        within_top = halved(lengths) if self.encoder.frames_stacked(layers) == 2 else lengths
+        # Once for each frame of the encoder: its units are as long as several of an emission.
+        log_probs = self.head(self.speller(top, within_top))
+        return log_probs.repeat_interleave(self._emitted(layers), dim=1)
 
     @property
     def frames_per_emission(self) -> float:

@@ -1,7 +1,8 @@
-"""A recipe from end to end, in stages: prepare, train, language model, tune, evaluate.
+"""A recipe from end to end, in stages: prepare, train, speller, language model, tune, evaluate.
 
 RUN/model/              the model; where there is text, also words.lm, words.lexicon, words.lstm
                         and decoder.yaml
+RUN/speller/model/      the same with a speller, if there is to be one; the others then lie here
 RUN/decoder-SET.yaml    decoder configs, each tuned on one set; the first dev set's is the model's
 RUN/results.json        error rates
 
@@ -75,6 +76,9 @@ def run(
         _prepare(stage.data, roots, download)
     console.rule("train")
     model = train(recipe, resume=True)
+    if recipe.speller and texts:
+        transcripts = [manifest_path(recipe.data, name) for name in recipe.data.train]
+        model = _train_speller(recipe, model, [*texts, *transcripts], read + _contents(transcripts))
     origin: Record = {"weights": digest(model / WEIGHTS)}
     configs: dict[str, Path] = {}
     failures: list[str] = []
@@ -141,6 +145,22 @@ def _prepare(data: DataConfig, roots: Sequence[Path], download: bool) -> None:
 def _holding(roots: Sequence[Path], *paths: str) -> Path:
     """The root that has one of the paths, or else the first one: it is said to lack it."""
     return next((root for root in roots for path in paths if (root / path).exists()), roots[0])
+
+
+def _train_speller(recipe: Recipe, model: Path, sources: Sequence[Path], read: Contents) -> Path:
+    """Gives the model a speller; returns the folder of the new one."""
+    from asr.speller.training import train_speller
+
+    assert recipe.speller is not None
+    settings = recipe.speller.model_dump(mode="json")
+    made_from = {"speller": settings, "weights": digest(model / WEIGHTS), "texts": read}
+    note = recipe.folder / "speller.json"
+    output = recipe.folder / "speller" / "model"
+    if _read(note) != made_from or not (output / WEIGHTS).exists():
+        console.rule("speller")
+        train_speller(recipe, model, output, sources, resume=True)
+        write_text(note, json.dumps(made_from, indent=2) + "\n")
+    return output
 
 
 def _train_language_model(

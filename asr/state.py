@@ -28,6 +28,7 @@ _FREE = {
     "train": {"checkpoint_every", "workers"},
     "output": None,
     "before": None,
+    "speller": None,
     "lm": None,
 }
 

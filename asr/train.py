@@ -24,9 +24,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from asr import card
-from asr.audio import Samples
 from asr.batch import Batch
-from asr.cache import open_cache
 from asr.checkpoint import Checkpoint, save_model
 from asr.config import HeadName, Recipe, TrainConfig, UnitKind
 from asr.data import (
@@ -35,24 +33,19 @@ from asr.data import (
     load_batches,
     load_training_set,
     loaders_named,
-    manifest_path,
     plan_epoch,
     read_manifests,
 )
-from asr.decode import GreedyDecoder
 from asr.denominator import MOST_UNITS, trigram
+from asr.dev_set import DevSet
 from asr.device import choose_device, choose_precision
-from asr.engines.pytorch import TorchEngine
 from asr.errors import AsrError
 from asr.interrupt import Interrupted, stop_signal
-from asr.manifest import Utterance
 from asr.model import AcousticModel
 from asr.model_folder import find_model, read_weights
 from asr.optimise import make_optimizers, one_cycle, set_rate
 from asr.parallel import ahead
 from asr.progress import bar, console
-from asr.recognise import Recogniser
-from asr.score import Score, score
 from asr.state import Progress, TrainingState, read_state
 from asr.step import backward
 from asr.tokenizer import (
@@ -144,7 +137,8 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         state.restore(record)
     progress = state.progress
 
-    dev_utterances, dev_signals = _load_dev(recipe)
+    dev_set, problems = DevSet.load(recipe.data)
+    _report(problems)
     hours = sum(training.cache.samples(i) for i in range(len(training.cache))) / 16_000 / 3600
     parameters = sum(p.numel() for p in model.parameters())
     console.print(
@@ -222,7 +216,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
 
             if not state_path.exists():  # a model must never lie there without one
                 save()
-            result = _score_dev(checkpoint, device, dev_utterances, dev_signals)
+            result = dev_set.score(checkpoint, device)
             entry = {
                 "epoch": progress.epoch + 1,
                 "loss": progress.loss / max(1, progress.units),
@@ -240,9 +234,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             progress.best_wer = min(progress.best_wer, result.wer)
             # Greedily read, a head says little of what a search makes of it behind a denominator.
             if best or models:
-                text = card.training_card(
-                    recipe, hours, len(dev_utterances), parameters, progress.history
-                )
+                text = card.training_card(recipe, hours, len(dev_set), parameters, progress.history)
                 save_model(folder / MODEL, checkpoint, text)
             progress.epoch += 1
             progress.start_epoch()
@@ -355,37 +347,6 @@ def _initialise(model: nn.Module, name: str) -> None:
 
 def _fits(value: Tensor, own: Tensor | None) -> bool:
     return own is not None and value.shape == own.shape
-
-
-def _load_dev(recipe: Recipe) -> tuple[list[Utterance], list[Samples]]:
-    """An evenly spaced part of the dev set, and its audio."""
-    everything = read_manifests(recipe.data, recipe.data.dev)
-    count = min(recipe.data.dev_utterances, len(everything))
-    chosen = [everything[i * len(everything) // count] for i in range(count)]
-    name = "+".join(manifest_path(recipe.data, part).stem for part in recipe.data.dev)
-    cache, held, problems = open_cache(recipe.data.cache, f"{name}-{count}", chosen)
-    _report(problems)
-    return held, [cache[index] for index in range(len(held))]
-
-
-def _score_dev(
-    checkpoint: Checkpoint,
-    device: torch.device,
-    utterances: list[Utterance],
-    signals: list[Samples],
-) -> Score:
-    """Greedy error rates on the dev set: of words, or of phones if the main head emits those."""
-    tokenizer = checkpoint.tokenizer
-    engine = TorchEngine(checkpoint.model, device)
-    recogniser = Recogniser(engine, tokenizer, GreedyDecoder(tokenizer))
-    order = sorted(range(len(signals)), key=lambda i: len(signals[i]))
-    hypotheses = [""] * len(signals)
-    for start in range(0, len(order), 16):
-        some = order[start : start + 16]
-        results = recogniser.recognise([signals[i] for i in some])
-        for index, result in zip(some, results, strict=True):
-            hypotheses[index] = result[0].text
-    return score([tokenizer.transcript(utterance.text) for utterance in utterances], hypotheses)
 
 
 def _report(problems: list[str]) -> None:

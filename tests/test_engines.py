@@ -9,7 +9,7 @@ import torch
 
 from asr.audio import load_audio
 from asr.checkpoint import Checkpoint, load_model, save_model
-from asr.config import EncoderConfig, FrontEndConfig, ModelConfig
+from asr.config import EncoderConfig, FrontEndConfig, ModelConfig, SpellerConfig
 from asr.engines import features, kernels, load_engine
 from asr.engines.compiled import CompiledEngine, runs
 from asr.engines.pytorch import TorchEngine
@@ -38,6 +38,17 @@ CONFIGS = {
         encoder=EncoderConfig(layers=2, hidden=24),
         emissions=2,
         intermediate_layer=2,
+    ),
+    "speller": ModelConfig(
+        front_end=FrontEndConfig(channels=(4, 8, 8)),
+        encoder=EncoderConfig(layers=3, hidden=24, bottleneck=17),
+        emissions=2,
+        intermediate_layer=3,
+        speller=SpellerConfig(inputs=7, hidden=9, code=5),
+    ),
+    "speller above stacked": ModelConfig(
+        encoder=EncoderConfig(layers=2, hidden=12, stack_after=1, bidirectional=False),
+        speller=SpellerConfig(inputs=6, hidden=8, code=30),
     ),
 }
 

@@ -139,7 +139,9 @@ def test_the_unit_that_follows_an_event_is_found_among_others(librivox):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("encoder", [{}, {"stack_after": 2, "attention_window": 5}])
+@pytest.mark.parametrize(
+    "encoder", [{}, {"stack_after": 2, "attention_window": 5}, {"bottleneck": 12}]
+)
 def test_costs_add_up_to_the_model(cell, encoder):
     model = make_model(cell, **encoder)
     costs = cost.layer_costs(model)
@@ -148,13 +150,14 @@ def test_costs_add_up_to_the_model(cell, encoder):
     carried = by_equations(model.encoder.layers[0].forwards).carried
     recurrent = [one for one in costs if one.name.startswith(cell)]
     assert [one.state for one in recurrent] == [2 * carried * HIDDEN * 4] * 3
-    rates = [25.0, 25.0, 12.5 if encoder else 25.0]
+    rates = [25.0, 25.0, 12.5 if "stack_after" in encoder else 25.0]
     assert [one.rate for one in recurrent] == rates
     assert [one.held for one in recurrent] == [rate * 2 * HIDDEN * 4 for rate in rates]
 
 
 @pytest.mark.parametrize(
-    "encoder", [{}, {"stack_after": 2}, {"attention_window": 25, "bidirectional": False}]
+    "encoder",
+    [{}, {"stack_after": 2, "bottleneck": 9}, {"attention_window": 25, "bidirectional": False}],
 )
 def test_multiply_accumulates_are_those_that_torch_counts(encoder):
     model = make_model("cifg", **({"bidirectional": False} | encoder))

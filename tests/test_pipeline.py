@@ -11,6 +11,7 @@ import asr
 from asr.cli import main
 from asr.config import load_recipe
 from asr.manifest import write_manifest
+from asr.model_folder import open_model
 from asr.pipeline import RESULTS, run
 
 RECIPE = """
@@ -104,6 +105,32 @@ def test_with_text_comes_a_language_model_and_a_tuned_search(corpus, librivox, c
     assert "tune on" not in capsys.readouterr().err
     assert (recipe.folder / "model" / "README.md").read_text() == card
     assert decoder.read_text() == own
+
+
+def test_with_text_comes_a_speller(corpus, librivox, capsys):
+    settings = ["units.intermediate=phones", "model.intermediate_layer=1", "data.test=[two]"]
+    settings += ["speller={shape: {inputs: 8, hidden: 8, code: 8}, units: 40, steps: 3}"]
+    texts = [Path("books.txt")]
+    texts[0].write_text("\n".join(clip.text for clip in librivox) + "\n")
+    recipe = load_recipe("tiny.yaml", settings)
+    records, failures = run(recipe, [corpus], texts)
+    assert (len(records), failures) == (3, [])
+    assert "speller" in capsys.readouterr().err
+    folder = recipe.folder / "speller" / "model"
+    assert open_model(folder).tokenizer.kind == "bpe"
+    assert asr.load(folder).transcribe(librivox[0].audio_filepath).text is not None
+    assert (folder / "words.lm").exists()
+    assert not (recipe.folder / "model" / "words.lm").exists()
+
+    def weights():
+        return (folder / "model.safetensors").stat().st_mtime_ns
+
+    before = weights()
+    assert run(recipe, [corpus], texts) == (records, [])
+    assert weights() == before
+    longer = load_recipe("tiny.yaml", [*settings, "speller.steps=4"])
+    assert run(longer, [corpus], texts)[1] == []
+    assert weights() > before
 
 
 def test_what_was_made_from_other_files_is_made_again(corpus, librivox, capsys):

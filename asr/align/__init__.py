@@ -10,6 +10,7 @@ from pathlib import Path
 
 from asr.align.aligner import Aligner
 from asr.align.alignment import AlignedUnit, AlignedWord, Alignment
+from asr.config import HeadName
 
 __all__ = ["AlignedUnit", "AlignedWord", "Aligner", "Alignment", "align", "load_aligner"]
 
@@ -46,8 +47,12 @@ def load_aligner(model: str | Path | None = None, device: str = "auto") -> Align
     from asr.engines import load_engine
     from asr.model_folder import open_model
     from asr.recognise import Recogniser
+    from asr.tokenizer import BpeTokenizer
 
     folder = open_model(model)
-    # Nothing is decoded; the main head is the one whose units are the text.
-    decoder = make_decoder("greedy", folder.tokenizer)
-    return Aligner(Recogniser(load_engine(folder, device), folder.tokenizer, decoder))
+    head: HeadName = "main"
+    if folder.tokenizer.kind == BpeTokenizer.kind and folder.config.intermediate_layer:
+        head = "intermediate"  # pieces of words say little of when a word began
+    tokenizer = folder.tokenizer_of(head)
+    decoder = make_decoder("greedy", tokenizer)  # nothing is decoded
+    return Aligner(Recogniser(load_engine(folder, device), tokenizer, decoder, head))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.audio import Samples
-from asr.config import ModelConfig
+from asr.config import ModelConfig, SpellerConfig
 from asr.engines import kernels
 from asr.engines.features import extract
 from asr.engines.heard import Heard
@@ -65,6 +65,25 @@ class Direction:
         kernels.lstm(x, self.weights, self.recurrent, self.bias, self.backwards, out)
 
 
+@dataclass(frozen=True)
+class Layer:
+    """An LSTM layer in one direction or both, behind a map to fewer channels if there is one."""
+
+    narrow: Affine | None
+    directions: list[Direction]
+    norm: Norm
+
+    def __call__(self, x: Floats, pool: ThreadPoolExecutor | None) -> Floats:
+        x = x if self.narrow is None else self.narrow(x)
+        hidden = len(self.directions[0].recurrent)
+        out = np.empty((len(x), len(self.directions) * hidden), np.float32)
+        halves = [out[:, i * hidden : (i + 1) * hidden] for i in range(len(self.directions))]
+        in_order = pool.map if pool else map
+        for _ in in_order(lambda direction, half: direction(x, half), self.directions, halves):
+            pass
+        return self.norm(out)
+
+
 class CompiledEngine:
     """An :class:`asr.engines.heard.Engine` for the models that :func:`runs` is true of.
 
@@ -104,20 +123,29 @@ class CompiledEngine:
         self._projection = stored.projection("front_end.projection", channels, bins, hidden)
         self._input_norm = stored.norm("encoder.input_norm", hidden)
 
-        turned = (False, True) if config.encoder.bidirectional else (False,)
-        inputs, outputs = hidden, len(turned) * hidden
-        self._layers: list[tuple[list[Direction], Norm]] = []
+        both = config.encoder.bidirectional
+        inputs, outputs = hidden, (2 if both else 1) * hidden
+        self._layers: list[Layer] = []
         for number in range(1, config.encoder.layers + 1):
-            name = f"encoder.layers.{number - 1}"
-            layer = [stored.direction(name, inputs, hidden, backwards) for backwards in turned]
-            norm = stored.norm(f"encoder.norms.{number - 1}", outputs)
-            self._layers.append((layer, norm))
+            narrow = None
+            if number > 1 and (width := config.encoder.bottleneck):
+                narrow = stored.narrow(f"encoder.bottlenecks.{number - 2}", inputs, width)
+                inputs = width
+            at = number - 1
+            names = f"encoder.layers.{at}", f"encoder.norms.{at}"
+            self._layers.append(stored.layer(*names, narrow, inputs, hidden, both))
             inputs = outputs * (2 if number == config.encoder.stack_after else 1)
 
         def head(name: str, layer: int, units: int) -> Affine:
             return stored.linear(name, outputs, units * self._emitted(layer))
 
-        self._head = head("head.linear", config.encoder.layers, units)
+        top = config.encoder.layers
+        self._speller = None
+        if speller := config.speller:
+            self._speller = stored.speller(speller, outputs, both)
+            self._head = stored.linear("head.linear", speller.code, units)
+        else:
+            self._head = head("head.linear", top, units)
         self._intermediate_head = None
         if lower := config.intermediate_layer:
             self._intermediate_head = head("intermediate_head.linear", lower, intermediate_units)
@@ -137,20 +165,21 @@ class CompiledEngine:
         frames = len(x) * self._config.emissions
         x = self._input_norm(self._projection(x.reshape(len(x), -1)))
         intermediate = None
-        for number, (layer, norm) in enumerate(self._layers, 1):
-            x = norm(_side_by_side(layer, x, pool))
+        for number, layer in enumerate(self._layers, 1):
+            x = layer(x, pool)
             if self._intermediate_head and number == self._config.intermediate_layer:
-                intermediate = self._emit(self._intermediate_head(x), number, frames)
+                rows = self._intermediate_head(x).reshape(len(x) * self._emitted(number), -1)
+                intermediate = _log_probs(rows, frames)
             if number == self._config.encoder.stack_after:
                 x = np.pad(x, ((0, len(x) % 2), (0, 0))).reshape(-1, 2 * x.shape[1])
-        log_probs = self._emit(self._head(x), len(self._layers), frames)
+        emitted = self._emitted(len(self._layers))
+        if self._speller is None:
+            log_probs = _log_probs(self._head(x).reshape(len(x) * emitted, -1), frames)
+        else:
+            layer, code = self._speller
+            log_probs = _log_probs(self._head(code(layer(x, pool))), len(x))
+            log_probs = log_probs.repeat(emitted, axis=1)[:, :frames]
         return Heard(log_probs, np.array([frames]), intermediate)
-
-    def _emit(self, logits: Floats, layer: int, frames: int) -> Floats:
-        """Log-probabilities of so many frames, shape (1, frames, units)."""
-        rows = logits.reshape(len(logits) * self._emitted(layer), -1)[:frames]
-        kernels.log_softmax(rows)
-        return rows[None]
 
     def _emitted(self, layer: int) -> int:
         """Frames of log-probabilities for each frame of a layer."""
@@ -163,14 +192,11 @@ def runs(config: ModelConfig) -> bool:
     return config.encoder.cell == "lstm" and not config.encoder.attention_window
 
 
-def _side_by_side(layer: list[Direction], x: Floats, pool: ThreadPoolExecutor | None) -> Floats:
-    hidden = len(layer[0].recurrent)
-    out = np.empty((len(x), len(layer) * hidden), np.float32)
-    halves = [out[:, i * hidden : (i + 1) * hidden] for i in range(len(layer))]
-    in_order = pool.map if pool else map
-    for _ in in_order(lambda direction, half: direction(x, half), layer, halves):
-        pass
-    return out
+def _log_probs(logits: Floats, frames: int) -> Floats:
+    """Log-probabilities of so many frames, shape (1, frames, units)."""
+    rows = logits[:frames]
+    kernels.log_softmax(rows)
+    return rows[None]
 
 
 class _Stored:
@@ -195,6 +221,24 @@ class _Stored:
     def linear(self, name: str, inputs: int, outputs: int) -> Affine:
         weights = self._take(f"{name}.weight", outputs, inputs)
         return Affine(kernels.pack(weights.T), self._vector(f"{name}.bias", outputs))
+
+    def narrow(self, name: str, inputs: int, outputs: int) -> Affine:
+        weights = self._take(f"{name}.weight", outputs, inputs)
+        return Affine(kernels.pack(weights.T), np.zeros(outputs, np.float32))
+
+    def layer(
+        self, name: str, norm: str, narrow: Affine | None, inputs: int, hidden: int, both: bool
+    ) -> Layer:
+        turned = (False, True) if both else (False,)
+        directions = [self.direction(name, inputs, hidden, backwards) for backwards in turned]
+        return Layer(narrow, directions, self.norm(norm, len(turned) * hidden))
+
+    def speller(self, config: SpellerConfig, inputs: int, both: bool) -> tuple[Layer, Affine]:
+        narrow = self.narrow("speller.narrow", inputs, config.inputs)
+        names = "speller.layer", "speller.norm"
+        layer = self.layer(*names, narrow, config.inputs, config.hidden, both)
+        width = config.hidden * (2 if both else 1)
+        return layer, self.linear("speller.code", width, config.code)
 
     def norm(self, name: str, width: int) -> Norm:
         return Norm(self._vector(f"{name}.weight", width), self._vector(f"{name}.bias", width))

@@ -88,6 +88,10 @@ def _encoder(model: AcousticModel) -> Iterator[LayerCost]:
     for number, (layer, norm) in enumerate(zip(encoder.layers, encoder.norms, strict=True), 1):
         assert isinstance(layer, RecurrentLayer)
         rate = base / encoder.frames_stacked(number)
+        if number > 1 and encoder.bottlenecks:
+            narrow = encoder.bottlenecks[number - 2]
+            assert isinstance(narrow, nn.Linear)
+            yield _cost(f"bottleneck {number}", [narrow], rate, rate * narrow.weight.numel())
         yield _recurrent(f"{model.config.encoder.cell} {number}", layer, norm, rate)
         if number <= len(encoder.attentions):
             attention = encoder.attentions[number - 1]
@@ -114,12 +118,16 @@ def _attention(name: str, attention: LocalAttention, rate: float) -> LayerCost:
 
 def _heads(model: AcousticModel) -> Iterator[LayerCost]:
     base = FRAMES_PER_SECOND / 2 ** len(model.front_end.convolutions)
-    heads = [(model.config.intermediate_layer, "intermediate head", model.intermediate_head)]
-    heads.append((model.config.encoder.layers, "head", model.head))
-    for layer, name, head in heads:
-        if head is not None:
-            rate = base / model.encoder.frames_stacked(layer)
-            yield _cost(name, [head], rate, rate * head.linear.weight.numel())
+    top = base / model.encoder.frames_stacked(model.config.encoder.layers)
+    if (head := model.intermediate_head) is not None:
+        rate = base / model.encoder.frames_stacked(model.config.intermediate_layer)
+        yield _cost("intermediate head", [head], rate, rate * head.linear.weight.numel())
+    if (speller := model.speller) is not None:
+        layer, linear = speller.layer, [speller.narrow, speller.code]
+        yield _recurrent("speller", layer, speller.norm, top)
+        products = sum(module.weight.numel() for module in linear)
+        yield _cost("speller's maps", linear, top, top * products)
+    yield _cost("head", [model.head], top, top * model.head.linear.weight.numel())
 
 
 def _cost(

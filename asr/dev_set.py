@@ -1,0 +1,55 @@
+"""The dev set of a training: what its model is scored on again and again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from asr.audio import Samples
+from asr.cache import open_cache
+from asr.checkpoint import Checkpoint
+from asr.config import DataConfig
+from asr.data import manifest_path, read_manifests
+from asr.decode import GreedyDecoder
+from asr.engines.pytorch import TorchEngine
+from asr.manifest import Utterance
+from asr.recognise import Recogniser
+from asr.score import Score, score
+
+_AT_A_TIME = 16
+
+
+@dataclass(frozen=True)
+class DevSet:
+    """Utterances and their audio, in memory."""
+
+    utterances: list[Utterance]
+    signals: list[Samples]
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    @classmethod
+    def load(cls, config: DataConfig) -> tuple[DevSet, list[str]]:
+        """An evenly spaced part of a recipe's dev set; one sentence for each bad utterance."""
+        everything = read_manifests(config, config.dev)
+        count = min(config.dev_utterances, len(everything))
+        chosen = [everything[i * len(everything) // count] for i in range(count)]
+        name = "+".join(manifest_path(config, part).stem for part in config.dev)
+        cache, held, problems = open_cache(config.cache, f"{name}-{count}", chosen)
+        return cls(held, [cache[index] for index in range(len(held))]), problems
+
+    def score(self, checkpoint: Checkpoint, device: torch.device) -> Score:
+        """Greedy error rates: of words, or of phones if the main head emits those."""
+        tokenizer = checkpoint.tokenizer
+        engine = TorchEngine(checkpoint.model, device)
+        recogniser = Recogniser(engine, tokenizer, GreedyDecoder(tokenizer))
+        order = sorted(range(len(self)), key=lambda i: len(self.signals[i]))
+        hypotheses = [""] * len(self)
+        for start in range(0, len(order), _AT_A_TIME):
+            some = order[start : start + _AT_A_TIME]
+            results = recogniser.recognise([self.signals[i] for i in some])
+            for index, result in zip(some, results, strict=True):
+                hypotheses[index] = result[0].text
+        return score([tokenizer.transcript(each.text) for each in self.utterances], hypotheses)
