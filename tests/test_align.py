@@ -168,7 +168,8 @@ def test_frames_become_times():
     assert (first.end, second.start, second.end) == (0.4, 0.56, 0.8)
 
 
-def test_words_are_in_order_and_made_of_their_letters(aligned, librivox):
+def test_words_are_in_order_and_made_of_their_phones(aligned, librivox):
+    phones = PhoneTokenizer()
     for alignment, clip in zip(aligned, librivox, strict=True):
         assert alignment.text == clip.text == " ".join(word.text for word in alignment.words)
         assert alignment.duration == pytest.approx(clip.duration)
@@ -177,7 +178,8 @@ def test_words_are_in_order_and_made_of_their_letters(aligned, librivox):
         for before, after in pairwise(alignment.words):
             assert before.start < before.end <= after.start
         for word in alignment.words:
-            assert "".join(unit.text for unit in word.units) == word.text
+            said = [phones.units[unit] for unit in phones.encode(word.text)]
+            assert [unit.text for unit in word.units] == said
             assert (word.units[0].start, word.units[-1].end) == (word.start, word.end)
             assert all(before.end == after.start for before, after in pairwise(word.units))
             assert all(unit.start < unit.end for unit in word.units)
@@ -283,10 +285,11 @@ def test_the_command_writes_what_others_read(aligned, librivox, tmp_path, capsys
         ends = [float(row[2]) + float(row[3]) for row in rows]
         assert ends == pytest.approx([word.end for word in alignment.words])
         grid = textgrid.TextGrid.fromFile(str(stem.with_suffix(".TextGrid")))
-        assert [tier.name for tier in grid] == ["words", "characters"]
-        words, characters = ([i for i in tier if i.mark] for tier in grid)
+        assert [tier.name for tier in grid] == ["words", "phones"]
+        words, phones = ([i for i in tier if i.mark] for tier in grid)
         assert [i.mark for i in words] == clip.text.split()
-        assert "".join(i.mark for i in characters) == clip.text.replace(" ", "")
+        units = [unit.text for word in alignment.words for unit in word.units]
+        assert [i.mark for i in phones] == units
         assert [(i.minTime, i.maxTime) for i in words] == [
             (word.start, word.end) for word in alignment.words
         ]

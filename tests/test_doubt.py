@@ -13,7 +13,13 @@ import torch
 import asr
 from asr.audio import SAMPLE_RATE, load_audio
 from asr.decode import GreedyDecoder
-from asr.decode.config import DECODER, DecoderConfig, choose_decoder, write_decoder_config
+from asr.decode.config import (
+    DECODER,
+    DecoderConfig,
+    choose_decoder,
+    read_decoder_config,
+    write_decoder_config,
+)
 from asr.doubt import LIMIT, doubt, limit
 from asr.engines import load_engine
 from asr.errors import AsrError
@@ -108,7 +114,8 @@ def music():
 def test_speech_is_heard_and_music_is_not(librivox, music):
     folder = open_model()
     parts = load_engine(folder), folder.tokenizer, GreedyDecoder(folder.tokenizer)
-    hears_all, careful = Recogniser(*parts), Recogniser(*parts, max_doubt=LIMIT)
+    most = read_decoder_config(folder.path / DECODER).max_doubt
+    hears_all, careful = Recogniser(*parts), Recogniser(*parts, max_doubt=most)
     signals = [*(load_audio(clip.audio_filepath) for clip in librivox[:3]), music]
     *speech, notes = (found[0].text for found in hears_all.recognise(signals))
     assert all(speech)

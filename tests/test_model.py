@@ -51,8 +51,9 @@ def emissions(model, features):
     return [row[:n] for row, n in zip(result.log_probs, result.lengths.tolist(), strict=True)]
 
 
-# Beside 1e-5 the resolution of float32, which is coarser for the least likely units.
-SAME = {"atol": 1e-5, "rtol": 1e-6}
+# Beside 1e-5 what float32 resolves, which is coarser for the least likely units and adds up from
+# layer to layer.
+SAME = {"atol": 1e-5, "rtol": 1e-5}
 
 
 def test_an_utterance_is_the_same_alone_and_at_any_place_of_any_batch(model, features):

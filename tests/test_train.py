@@ -1,6 +1,5 @@
 """Training as users meet it: whole runs of the command line, interrupted, killed, resumed."""
 
-import json
 import os
 import shutil
 import signal
@@ -13,17 +12,16 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from asr.checkpoint import load_model
+from asr.checkpoint import Checkpoint, load_model, save_model
 from asr.config import TrainConfig, load_recipe
 from asr.device import choose_device
 from asr.errors import AsrError
 from asr.interrupt import Interrupted
 from asr.manifest import write_manifest
-from asr.model_folder import find_model
+from asr.model import AcousticModel
 from asr.state import Progress, read_state
 from asr.tokenizer import BpeTokenizer
 from asr.train import MODEL, STATE, train
@@ -266,16 +264,29 @@ def test_patience_counts_epochs_since_the_best_one():
     assert Progress(epoch=9, history=history[:2]).finished(config)
 
 
+def of_phones(folder):
+    """The bundled model with the head of its phones as main head too."""
+    bundled = load_model()
+    config = bundled.model.config.model_copy(update={"speller": None})
+    phones = bundled.intermediate_tokenizer
+    model = AcousticModel(config, len(phones), len(phones))
+    own, given = model.state_dict(), bundled.model.state_dict()
+    for name in own:
+        own[name] = given[f"intermediate_{name}" if name.startswith("head.") else name]
+    model.load_state_dict(own)
+    save_model(folder, Checkpoint(model, phones, phones), "phones")
+    return load_model(folder)
+
+
 @pytest.mark.parametrize("denominator", [0.0, 0.5])
 def test_a_run_that_gets_worse_ends_early_and_is_finished(recipe_path, tmp_path, denominator):
     """From the bundled model's weights, at a rate that rises until they are ruined."""
-    bundled = find_model()
-    model = yaml.safe_load((bundled / "config.yaml").read_text())
+    phones = of_phones(tmp_path / "phones")
     run = tmp_path / "run"
     settings = [
-        f"model={json.dumps(model)}",
-        "units={kind: characters, intermediate: phones}",
-        f"init_from={bundled}",
+        f"model={phones.model.config.model_dump_json()}",
+        "units={kind: phones, intermediate: phones}",
+        f"init_from={tmp_path / 'phones'}",
         "train.epochs=30",
         "train.patience=2",
         "train.warm_up=1",
