@@ -112,6 +112,12 @@ def _check(recipe: Recipe, texts: Sequence[Path]) -> None:
             "lm.head is intermediate, but the model has no such head; "
             "set lm.head=main or give model.intermediate_layer a layer"
         )
+    units = recipe.units.intermediate or recipe.units.kind
+    if texts and recipe.speller and (not recipe.model.intermediate_layer or units == "bpe"):
+        raise AsrError(
+            "a speller needs a second head of phones or characters; give model.intermediate_layer "
+            "a layer and set units.intermediate=phones, or set speller=null"
+        )
     if texts and lm.recurrent and not lm.readings:
         raise AsrError(
             "lm.recurrent is asked in a second pass only, and lm.readings=0 means none; "

@@ -170,6 +170,7 @@ def test_what_was_made_from_other_files_is_made_again(corpus, librivox, capsys):
         (["lm.readings=1"], "wrong value for lm.readings: 1"),
         (["lm.recurrent={}", "--text", "books.txt"], "lm.readings=0 means none"),
         (["lm.head=intermediate", "--text", "books.txt"], "the model has no such head"),
+        (["speller={}", "--text", "books.txt"], "a speller needs a second head"),
         (["data.test=[typo.jsonl]"], "typo.jsonl does not exist"),
         (["output=runs/{nam}"], "wrong value for output: 'runs/{nam}'"),
     ],

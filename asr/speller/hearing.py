@@ -42,31 +42,30 @@ def heard(
     Raises:
         AsrError: the file can't be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    plan = [
+        draws
+        for version in range(versions)
+        for draws in plan_epoch(training, seed, version, _BATCH_SECONDS)
+    ]
     entries: list[tuple[int, NDArray[np.integer]]] = []
     utterances = []
     generator = torch.Generator().manual_seed(seed)
     try:
-        with open(path, "wb") as file:
-            plan = [
-                draws
-                for version in range(versions)
-                for draws in plan_epoch(training, seed, version, _BATCH_SECONDS)
-            ]
-            for draws in track(plan, "hearing the recordings", len(plan)):
-                said = _hear(model, training, draws, generator)
-                for draw, (rows, spoken) in zip(draws, said, strict=True):
-                    file.write(rows.numpy().tobytes())
-                    entries.append((len(rows), spoken.numpy()))
-                    utterances.append(draw.index)
-        width = model.encoder.widths[-1]
-        kept = np.memmap(path, np.float16, "r").reshape(-1, width)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "wb") as file:
+                for draws in track(plan, "hearing the recordings", len(plan)):
+                    said = _hear(model, training, draws, generator)
+                    for draw, (rows, spoken) in zip(draws, said, strict=True):
+                        file.write(rows.numpy().tobytes())
+                        entries.append((len(rows), spoken.numpy()))
+                        utterances.append(draw.index)
+        except OSError as error:
+            raise AsrError(f"{path} can't be written: {error.strerror or error}") from error
+        kept = np.memmap(path, np.float16, "r").reshape(-1, model.encoder.widths[-1])
         ends = np.cumsum([frames for frames, _ in entries]).tolist()
-        yield Recordings(
-            Bank.of(kept, entries), list(zip([0, *ends[:-1]], ends, strict=True)), utterances
-        )
-    except OSError as error:
-        raise AsrError(f"{path} can't be written: {error.strerror or error}") from error
+        spans = list(zip([0, *ends[:-1]], ends, strict=True))
+        yield Recordings(Bank.of(kept, entries), spans, utterances)
     finally:
         remove(path)
 
