@@ -8,8 +8,7 @@ from typing import Any
 
 import yaml
 
-from asr.checkpoint import Checkpoint
-from asr.config import EncoderConfig, Recipe, UnitsConfig
+from asr.config import EncoderConfig, Recipe, SpellerRecipe, UnitsConfig
 
 _RESULTS = "## Error rates\n"
 _CELLS = {
@@ -63,22 +62,30 @@ def training_card(
 
 
 def speller_card(
-    recipe: Recipe, source: str | Path, checkpoint: Checkpoint, history: Sequence[dict[str, float]]
+    recipe: Recipe,
+    config: SpellerRecipe,
+    source: Path,
+    scored: int,
+    parameters: int,
+    last: dict[str, float],
 ) -> str:
-    """The card of a model that has just been given a speller, as Markdown."""
-    assert recipe.speller is not None
-    parameters = sum(p.numel() for p in checkpoint.model.parameters())
-    last = history[-1]
-    settings = yaml.safe_dump(recipe.speller.model_dump(mode="json"), sort_keys=False)
+    """The card of a model that has just been given a speller, as Markdown.
+
+    Args:
+        source: the model's folder, before.
+        scored: how many utterances of the dev set were.
+        last: the entry of the history of these weights.
+    """
+    settings = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
     return f"""# {recipe.name}
 
-The model {Path(source).name} with a speller, trained with the CTC loss by this project's \
+The model {source.name} with a speller, trained with the CTC loss by this project's \
 `asr speller`.
 
 - Recordings: {", ".join(recipe.data.train)}
 - Parameters: {parameters / 1e6:.2f} million, stored in float16
 - Weights: averaged, after step {last["step"]:.0f}
-- Greedy, no language model, on {recipe.data.dev_utterances} utterances of \
+- Greedy, no language model, on {scored} utterances of \
 {", ".join(recipe.data.dev)}: WER {100 * last["dev_wer"]:.2f}, CER {100 * last["dev_cer"]:.2f} %
 
 ## Settings

@@ -118,6 +118,7 @@ class ModelConfig(Section):
     emissions: Positive = 1
     # A second CTC head on a layer counted from 1 (Lee and Watanabe, arXiv 2102.03216); 0 for none.
     intermediate_layer: Natural = 0
+    # Between the encoder and the main head; most often trained behind all else (SpellerRecipe).
     speller: SpellerConfig | None = None
 
     @field_validator("intermediate_layer")

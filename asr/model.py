@@ -227,14 +227,14 @@ class AcousticModel(nn.Module):
         x, lengths = self.front_end(features, lengths)
         layers = self.encoder(x, lengths)
         emitted = x.shape[1] * self.config.emissions
-        log_probs = self.spell(layers[-1], lengths)[:, :emitted]
+        log_probs = self._spell(layers[-1], lengths)[:, :emitted]
         intermediate = None
         if self.intermediate_head is not None:
             middle = layers[self.config.intermediate_layer - 1]
             intermediate = self.intermediate_head(middle)[:, :emitted]
         return Emissions(log_probs, lengths * self.config.emissions, intermediate)
 
-    def spell(self, top: Tensor, lengths: Tensor) -> Tensor:
+    def _spell(self, top: Tensor, lengths: Tensor) -> Tensor:
         """What the main head makes of the encoder's last layer.
 
         Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -22,6 +22,16 @@ from rich.text import Text
 Item = TypeVar("Item")
 
 console = Console(stderr=True)
+
+_REPORTED = 20
+
+
+def report(problems: Sequence[str]) -> None:
+    """Says what is left out of a training, the first twenty one by one."""
+    for problem in problems[:_REPORTED]:
+        console.print(f"left out: {problem}", style="yellow", markup=False)
+    if len(problems) > _REPORTED:
+        console.print(f"left out: {len(problems) - _REPORTED} more", style="yellow")
 
 
 def bar(*columns: TextColumn) -> Progress:

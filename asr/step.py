@@ -78,9 +78,14 @@ def backward(
     found = at_once(
         [partial(differentiate, *each) for each in zip(parts, heard, teachers, strict=True)]
     )
-    for parameter, *gradients in zip(parameters, *(each[2] for each in found), strict=True):
-        parameter.grad = gradients[0] if len(gradients) == 1 else gradients[0] + gradients[1]
+    leave(parameters, [gradients for *_, gradients in found])
     return sum(float(loss) for loss, *_ in found), sum(float(main) for _, main, _ in found)
+
+
+def leave(parameters: Sequence[Tensor], parts: Sequence[Sequence[Tensor]]) -> None:
+    """Leaves the sum of the gradients of one or two parts with the parameters."""
+    for parameter, *gradients in zip(parameters, *parts, strict=True):
+        parameter.grad = gradients[0] if len(gradients) == 1 else gradients[0] + gradients[1]
 
 
 def split(batch: Batch, features: Tensor, lengths: Tensor) -> list[Part]:

@@ -45,7 +45,7 @@ from asr.model import AcousticModel
 from asr.model_folder import find_model, read_weights
 from asr.optimise import make_optimizers, one_cycle, set_rate
 from asr.parallel import ahead
-from asr.progress import bar, console
+from asr.progress import bar, console, report
 from asr.state import Progress, TrainingState, read_state
 from asr.step import backward
 from asr.tokenizer import (
@@ -114,7 +114,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         recipe.model.mel_bins,
         model.output_length,
     )
-    _report(problems)
+    report(problems)
     models = _unit_models(recipe, training, (tokenizer, intermediate), device)
     state = TrainingState(
         recipe,
@@ -138,7 +138,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
     progress = state.progress
 
     dev_set, problems = DevSet.load(recipe.data)
-    _report(problems)
+    report(problems)
     hours = sum(training.cache.samples(i) for i in range(len(training.cache))) / 16_000 / 3600
     parameters = sum(p.numel() for p in model.parameters())
     console.print(
@@ -347,13 +347,6 @@ def _initialise(model: nn.Module, name: str) -> None:
 
 def _fits(value: Tensor, own: Tensor | None) -> bool:
     return own is not None and value.shape == own.shape
-
-
-def _report(problems: list[str]) -> None:
-    for problem in problems[:20]:
-        console.print(f"left out: {problem}", style="yellow", markup=False)
-    if len(problems) > 20:
-        console.print(f"left out: {len(problems) - 20} more", style="yellow")
 
 
 def _epoch_line(entry: dict[str, float], recipe: Recipe) -> str:

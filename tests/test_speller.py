@@ -14,9 +14,16 @@ import torch
 
 import asr
 from asr.audio import load_audio
-from asr.checkpoint import load_model
+from asr.checkpoint import Checkpoint, load_model, save_model
 from asr.cli import main
-from asr.config import EncoderConfig, FrontEndConfig, ModelConfig, SpellerConfig, load_recipe
+from asr.config import (
+    EncoderConfig,
+    FrontEndConfig,
+    ModelConfig,
+    SpellerConfig,
+    SpellerRecipe,
+    load_recipe,
+)
 from asr.data import load_training_set
 from asr.engines.pytorch import TorchEngine
 from asr.errors import AsrError
@@ -29,8 +36,8 @@ from asr.speller.bank import Bank
 from asr.speller.hearing import heard
 from asr.speller.narrow import with_speller
 from asr.speller.sentences import Reader, Sentences
-from asr.speller.training import train_speller
-from asr.tokenizer import PhoneTokenizer, UnrepresentableText
+from asr.speller.training import _Examples, train_speller
+from asr.tokenizer import CharacterTokenizer, PhoneTokenizer, UnrepresentableText
 
 SHAPE = SpellerConfig(inputs=8, hidden=12, code=10)
 RECIPE = """
@@ -211,6 +218,14 @@ def test_a_recording_is_heard_as_the_encoder_hears_it(recipe, librivox, tmp_path
             assert (found[:length].argmax(1) == said.argmax(1)).mean() > 0.98
         units = training.intermediate[0]
         assert len(recordings.bank.say(units, 8, 1)) > len(units) / 2
+
+        # Words of two phones and six letters: no sentence has the frames to be told in letters.
+        (tmp_path / "text.txt").write_text("THOUGH THOUGH THOUGH THOUGH\n")
+        config = SpellerRecipe(text=1.0)
+        parts = recordings, Sentences([tmp_path / "text.txt"]), training
+        examples = _Examples(config, *parts, CharacterTokenizer(), tokenizers[1], model)
+        with pytest.raises(AsrError, match="sentences and recordings can be told"):
+            next(examples.batches(0, 0))
     assert not (tmp_path / "rows").exists()
 
 
@@ -225,6 +240,7 @@ def test_it_leaves_the_encoder_alone_and_can_be_used(trained, source, librivox):
     card = (trained / "README.md").read_text()
     assert "asr speller" in card
     assert "after step 12" in card
+    assert "on 2 utterances of clips" in card
     assert not trained.with_name("model.state").exists()
     assert not trained.with_name("model.heard").exists()
 
@@ -266,9 +282,6 @@ def test_it_learns(recipe, source):
 
 
 def test_a_model_that_can_not_be_cut_is_refused(recipe, tmp_path, capsys):
-    from asr.checkpoint import Checkpoint, save_model
-    from asr.tokenizer import CharacterTokenizer
-
     units = CharacterTokenizer()
     model = AcousticModel(ModelConfig(encoder=EncoderConfig(layers=1, hidden=8)), len(units))
     save_model(tmp_path / "plain", Checkpoint(model, units, units), "plain")

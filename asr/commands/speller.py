@@ -15,7 +15,8 @@ def add(groups: Groups) -> None:
         help="teach a trained model to spell from text",
         description="Give a model a new main head with a recurrent layer of its own, trained on "
         "what its encoder says of the recipe's recordings, and on texts put together of that. The "
-        "encoder stays as it is. Ctrl-C stops it at a state that --resume goes on from.",
+        "encoder stays as it is. All is done on the CPU. Ctrl-C stops it at a state that --resume "
+        "goes on from.",
         epilog="Example: asr speller recipes/english_18h.yaml --model runs/english_18h/model "
         "--text books.txt.xz -o runs/spelled",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class Sentences:
     def __init__(self, texts: Sequence[Path]) -> None:
         blocks = [block.encode("ascii") for block in read_blocks(texts, "reading text")]
         self._text = b"".join(blocks)
+        self.digest = hashlib.sha256(self._text).hexdigest()
         ends = np.flatnonzero(np.frombuffer(self._text, np.uint8) == ord("\n"))
         starts = np.concatenate([[0], ends[:-1] + 1]).astype(np.int64)
         kept = ends > starts

@@ -31,16 +31,18 @@ from asr.model import AcousticModel, dropout_from
 from asr.model_folder import WEIGHTS
 from asr.optimise import make_optimizers, one_cycle, set_rate
 from asr.parallel import ahead, at_once
-from asr.progress import bar, console
+from asr.progress import bar, console, report
 from asr.speller.bank import END, Rows
 from asr.speller.hearing import Recordings, heard
 from asr.speller.narrow import with_speller
 from asr.speller.sentences import Reader, Sentences
 from asr.state import read_record
+from asr.step import leave
 from asr.tokenizer import BpeTokenizer, Tokenizer, UnrepresentableText
 
 _SAMPLE = 200_000  # sentences that units are learned from
 _POOL = 512  # utterances that are sorted by length together
+_PATIENCE = 20  # so many are tried for each one of a pool
 _SCORED = 20  # times that the dev set is scored
 _MEMORY = 0.99  # of the mean loss that is shown, per step
 
@@ -98,14 +100,13 @@ def train_speller(
         model.config.mel_bins,
         model.output_length,
     )
-    if problems:
-        console.print(f"left out: {len(problems)} recordings; first: {problems[0]}", markup=False)
-    dev_set, _ = DevSet.load(recipe.data)
+    dev_set, unheard = DevSet.load(recipe.data)
+    report(problems + unheard)
     made_from = {
         "weights": digest(source / WEIGHTS),
         "speller": config.model_dump(mode="json"),
         "data": training.digest,
-        "sentences": len(sentences),
+        "texts": sentences.digest,
     }
     state = _State(config, made_from, _Top(model))
     if state_path.exists():
@@ -116,7 +117,10 @@ def train_speller(
     with heard(model, training, config.versions, config.seed, path) as recordings:
         examples = _Examples(config, recordings, sentences, training, tokenizer, phones, model)
         _train(state, examples, state_path, partial(_score, state, checkpoint, dev_set))
-    save_model(output, checkpoint, speller_card(recipe, source, checkpoint, state.history))
+    parameters = sum(p.numel() for p in model.parameters())
+    last = state.history[-1]
+    card = speller_card(recipe, config, source, len(dev_set), parameters, last)
+    save_model(output, checkpoint, card)
     remove(state_path)
     return output
 
@@ -209,20 +213,28 @@ class _Examples:
         """Batches of like length, in random order."""
         random = np.random.default_rng((self.config.seed, pool))
         items: list[Item] = []
-        while len(items) < _POOL:
+        for _ in range(_POOL * _PATIENCE):
             of_text = random.random() < self.config.text
             rows, units = self._say(reader, random) if of_text else self._recall(random)
             if units and frames_needed(units) <= len(rows):
                 items.append((torch.from_numpy(rows), units))
+            if len(items) == _POOL:
+                break
+        if not items:
+            raise AsrError(
+                f"none of {_POOL * _PATIENCE} sentences and recordings can be told in "
+                f"{self.config.units} units: they can't be said, or have fewer frames than units; "
+                "raise speller.units or look at the texts"
+            )
         items.sort(key=lambda item: len(item[0]))
+        most = self._frames()
         batches: list[list[Item]] = [[]]
         for item in items:
-            if len(item[0]) * (len(batches[-1]) + 1) > self._frames:
+            if len(item[0]) * (len(batches[-1]) + 1) > most:
                 batches.append([])
             batches[-1].append(item)
         return [batches[i] for i in random.permutation(len(batches)) if batches[i]]
 
-    @property
     def _frames(self) -> float:
         """Of the encoder's last layer, in a batch."""
         encoder = self.model.encoder
@@ -298,8 +310,7 @@ def _step(state: _State, items: Sequence[Item], rate: float) -> float:
     found = at_once(
         [partial(differentiate, part, seed) for part, seed in zip(parts, seeds, strict=True)]
     )
-    for parameter, *gradients in zip(parameters, *(each[1] for each in found), strict=True):
-        parameter.grad = gradients[0] if len(gradients) == 1 else gradients[0] + gradients[1]
+    leave(parameters, [gradients for _, gradients in found])
     norm = nn.utils.clip_grad_norm_(parameters, state.config.clip_norm)
     loss = sum(loss for loss, _ in found)
     if not math.isfinite(norm):
