@@ -8,12 +8,12 @@ import math
 import numpy as np
 import torch
 from torch import Tensor
-from torchaudio.transforms import Speed
 
 from asr import channels
 from asr.audio import SAMPLE_RATE, Samples
 from asr.config import AugmentConfig
 from asr.mel import FRAMES_PER_SECOND
+from asr.torch_pair import torchaudio
 
 
 def change_speed(samples: Tensor, factor: float) -> Tensor:
@@ -66,5 +66,5 @@ def _masked(length: int, masks: int, widest: int, random: np.random.Generator) -
 
 @functools.cache
 def _speed(factor: float) -> torch.nn.Module:
-    speed: torch.nn.Module = Speed(SAMPLE_RATE, factor)
+    speed: torch.nn.Module = torchaudio.transforms.Speed(SAMPLE_RATE, factor)
     return speed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 
@@ -44,12 +45,20 @@ def choose_precision(precision: str, device: torch.device) -> str:
 
     On the CPU that is bfloat16 only where the processor multiplies it at full rate. On CUDA it is
     float16, the only one in which torch lets cuDNN keep recurrent weights on the chip.
+
+    Raises:
+        AsrError: the device can't train an LSTM in the precision that was asked for.
     """
     if precision != "auto":
+        if precision != "float32" and not math.isfinite(_step_seconds(precision, device)):
+            raise AsrError(
+                f"the {device.type} of this machine can't train an LSTM in {precision}; set the "
+                "precision to auto or float32"
+            )
         return precision
     if device.type == "cuda":
         return "float16"
-    return min(("float32", "bfloat16"), key=_step_seconds)
+    return min(("float32", "bfloat16"), key=lambda name: _step_seconds(name, device))
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:
@@ -58,15 +67,23 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
 
 
-def _step_seconds(precision: str) -> float:
-    """The best of three training steps of a small LSTM on the CPU."""
-    layer = nn.LSTM(320, 320)
-    inputs = torch.ones(100, 10, 320)
+def _step_seconds(precision: str, device: torch.device) -> float:
+    """The best of three training steps of a small LSTM; infinity where the device has none.
+
+    Whether it has one is known only by trying: without AVX-512 oneDNN, for example, has no LSTM in
+    bfloat16.
+    """
+    with torch.random.fork_rng():  # what is tried here changes no later draw
+        layer = nn.LSTM(320, 320, device=device)
+    inputs = torch.ones(100, 10, 320, device=device)
     times = []
     for _ in range(4):
         start = time.perf_counter()
-        with autocast(precision, torch.device("cpu")):
-            outputs = layer(inputs)[0]
-        outputs.float().sum().backward()
+        try:
+            with autocast(precision, device):
+                outputs = layer(inputs)[0]
+            outputs.float().sum().backward()
+        except RuntimeError:
+            return math.inf
         times.append(time.perf_counter() - start)
     return min(times[1:])

@@ -93,7 +93,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         init_from = str(train(recipe.before, resume))
 
     device = choose_device(config.device)
-    precision = record["precision"] if record else choose_precision(config.precision, device)
+    precision = choose_precision(record["precision"] if record else config.precision, device)
     torch.manual_seed(recipe.seed)
     saved = record.get("tokenizers") if record else None  # the earliest states have none
     tokenizer = _make_tokenizer(recipe, recipe.units.kind, saved and saved[0])

@@ -87,7 +87,7 @@ def train_recurrent(
         raise AsrError(f"{state_path} is of a training on other texts; delete it to start anew")
     torch.manual_seed(config.seed)
     device = choose_device(config.device)
-    precision = record["precision"] if record else choose_precision(config.precision, device)
+    precision = choose_precision(record["precision"] if record else config.precision, device)
     if precision == "float16":  # which needs its gradients scaled
         precision = "bfloat16"
     model = RecurrentModel(config, tokenizer).to(device)

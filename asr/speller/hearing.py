@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torchaudio
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -20,6 +19,7 @@ from asr.model import AcousticModel, dropout_from
 from asr.progress import track
 from asr.speller.bank import Bank
 from asr.tokenizer import BLANK
+from asr.torch_pair import torchaudio
 
 _BATCH_SECONDS = 320.0
 
