@@ -64,7 +64,7 @@ def load(
     from asr.engines import load_engine
     from asr.model_folder import open_model
     from asr.recognise import Recogniser
-    from asr.threads import count_threads
+    from asr.runtime.threads import count_threads
     from asr.transcribe import Transcriber
 
     folder = open_model(model)

@@ -13,7 +13,7 @@ from asr import channels
 from asr.audio import SAMPLE_RATE, Samples
 from asr.config import AugmentConfig
 from asr.mel import FRAMES_PER_SECOND
-from asr.torch_pair import torchaudio
+from asr.runtime.torch_pair import torchaudio
 
 
 def change_speed(samples: Tensor, factor: float) -> Tensor:

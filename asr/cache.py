@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from asr.audio import Samples, load_audio
 from asr.errors import AsrError
-from asr.files import atomic, remove, write_text
 from asr.manifest import Utterance
-from asr.progress import track
+from asr.runtime.files import atomic, remove, write_text
+from asr.runtime.progress import track
 
 _FULL_SCALE = 32767.0
 _VERSION = 2  # of how samples are kept: caches of another one are not read

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from asr.config import to_yaml
 from asr.errors import AsrError
-from asr.files import atomic, remove, write_text
 from asr.model import AcousticModel
 from asr.model_folder import (
     CARD,
@@ -23,6 +22,7 @@ from asr.model_folder import (
     open_model,
     write_checksums,
 )
+from asr.runtime.files import atomic, remove, write_text
 from asr.tokenizer import Tokenizer
 
 

@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from asr.errors import AsrError
-from asr.files import why_unreadable
+from asr.runtime.files import why_unreadable
 
 Positive = Annotated[int, Field(gt=0)]
 Natural = Annotated[int, Field(ge=0)]

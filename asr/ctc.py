@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from asr.compiled import compiled, inner
+from asr.runtime.jit import compiled, inner
 from asr.tokenizer import BLANK
 
 _MOST = 1e280

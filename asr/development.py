@@ -13,8 +13,8 @@ from asr.config import HeadName
 from asr.decode.config import OTHER_HEAD
 from asr.errors import AsrError
 from asr.manifest import Utterance
-from asr.progress import track
 from asr.recognise import Recogniser
+from asr.runtime.progress import track
 from asr.text import normalise
 
 

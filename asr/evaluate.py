@@ -13,11 +13,11 @@ from asr.corpora.librispeech import find_subsets, read_subset
 from asr.errors import AsrError
 from asr.manifest import Utterance, scan_manifest
 from asr.pairing import UtteranceText
-from asr.progress import track
 from asr.results import Evaluation
+from asr.runtime.progress import track
+from asr.runtime.threads import count_threads
 from asr.score import score
 from asr.text import normalise
-from asr.threads import count_threads
 from asr.transcribe import Transcriber
 from asr.transcript import Transcript, Word
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr.errors import AsrError
-from asr.files import atomic, why_unreadable
+from asr.runtime.files import atomic, why_unreadable
 
 
 @dataclass(frozen=True)

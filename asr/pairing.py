@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from asr.corpora.textfile import read_text
 from asr.errors import AsrError
+from asr.runtime.textfile import read_text
 
 _TRN = re.compile(r"(?P<text>.*?)\s*\((?P<id>[^()\s]+)\)")
 _COMMENT = ";;"  # begins a line of a trn file that is none

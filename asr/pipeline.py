@@ -36,11 +36,11 @@ from asr.decode.config import (
 )
 from asr.errors import AsrError
 from asr.evaluate import describe_run, evaluate, read_data
-from asr.files import digest, remove, write_text
 from asr.manifest import read_manifest
 from asr.model_folder import CARD, WEIGHTS, open_model
-from asr.progress import console
 from asr.results import to_record
+from asr.runtime.files import digest, remove, write_text
+from asr.runtime.progress import console
 from asr.tables import print_table, to_markdown
 from asr.tokenizer import PhoneTokenizer
 from asr.train import train

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from asr.cells import CoupledLstm, Lstm, PeepholeLstm, Unrolled
-from asr.parallel import side_by_side
+from asr.runtime.parallel import side_by_side
 
 
 class _TorchCell(nn.Module):

@@ -19,7 +19,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from asr.config import Recipe, TrainConfig, validate
 from asr.errors import AsrError
-from asr.files import atomic
+from asr.runtime.files import atomic
 from asr.tokenizer import Tokenizer
 
 # May differ between the two halves of a run: they don't change what is trained.

@@ -16,10 +16,10 @@ from torch.amp.grad_scaler import GradScaler
 
 from asr.batch import Batch, Targets
 from asr.config import HeadName, TrainConfig
-from asr.device import autocast
 from asr.loss import training_loss
 from asr.model import Emissions, dropout_from
-from asr.parallel import at_once
+from asr.runtime.device import autocast
+from asr.runtime.parallel import at_once
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from asr.errors import AsrError
-from asr.files import why_unreadable, write_text
 from asr.lexicon.phones import PHONES
+from asr.runtime.files import why_unreadable, write_text
 from asr.text import ALPHABET, foreign_characters
 
 BLANK = 0

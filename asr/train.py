@@ -38,14 +38,14 @@ from asr.data import (
 )
 from asr.denominator import MOST_UNITS, trigram
 from asr.dev_set import DevSet
-from asr.device import choose_device, choose_precision
 from asr.errors import AsrError
-from asr.interrupt import Interrupted, stop_signal
 from asr.model import AcousticModel
 from asr.model_folder import find_model, read_weights
 from asr.optimise import make_optimizers, one_cycle, set_rate
-from asr.parallel import ahead
-from asr.progress import bar, console, report
+from asr.runtime.device import choose_device, choose_precision
+from asr.runtime.interrupt import Interrupted, stop_signal
+from asr.runtime.parallel import ahead
+from asr.runtime.progress import bar, console, report
 from asr.state import Progress, TrainingState, read_state
 from asr.step import backward
 from asr.tokenizer import (

@@ -15,8 +15,8 @@ from typing import Literal, TypeAlias
 from asr.audio import SAMPLE_RATE, Samples, audio_duration, count_channels, load_audio, read_pieces
 from asr.decode import Hypothesis
 from asr.errors import AsrError
-from asr.order import in_order
 from asr.recognise import Recogniser
+from asr.runtime.ordered import in_order
 from asr.seam import join
 from asr.segment import LONGEST, Stretch, is_silent, split
 from asr.text import normalise

@@ -27,11 +27,11 @@ from asr.development import Development, hear
 from asr.engines import load_engine, padded
 from asr.manifest import Utterance
 from asr.model_folder import ModelFolder
-from asr.progress import console, track
 from asr.recognise import Recogniser
 from asr.reweigh import Candidates, reweigh
+from asr.runtime.progress import console, track
+from asr.runtime.threads import count_threads
 from asr.score import Score, right_words, score
-from asr.threads import count_threads
 
 Steps = tuple[float, float]  # of LM weight and word bonus: halved from the first to the last
 _COARSE: tuple[Steps, Steps] = ((0.4, 1.0), (0.1, 0.25))

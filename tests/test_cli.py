@@ -19,8 +19,8 @@ from asr.commands import options, transcribe
 from asr.decode import DECODERS
 from asr.errors import AsrError
 from asr.evaluate import read_data
-from asr.files import write_text
 from asr.manifest import write_manifest
+from asr.runtime.files import write_text
 from asr.writers import WRITERS
 
 

@@ -7,11 +7,11 @@ import sys
 import pytest
 
 from asr.errors import AsrError
-from asr.torch_pair import check_pair
+from asr.runtime.torch_pair import check_pair
 
 _CHOOSE = """
 import sys, torch
-from asr.device import choose_precision
+from asr.runtime.device import choose_precision
 from asr.errors import AsrError
 try:
     print(choose_precision(sys.argv[1], torch.device("cpu")))

@@ -11,9 +11,9 @@ from asr.decode import GreedyDecoder
 from asr.engines.pytorch import TorchEngine
 from asr.features import extract
 from asr.model import AcousticModel, VariationalDropout, convolve_by_product, halved
-from asr.parallel import side_by_side
 from asr.recognise import Recogniser
 from asr.recurrent import CELLS, RecurrentLayer, reversal, turn
+from asr.runtime.parallel import side_by_side
 
 CONFIGS = {
     "one direction": ModelConfig(encoder=EncoderConfig(layers=2, hidden=24, bidirectional=False)),

@@ -1,6 +1,6 @@
 import pytest
 
-from asr.order import in_order
+from asr.runtime.ordered import in_order
 
 
 def test_each_comes_as_soon_as_those_before_it_are_there():

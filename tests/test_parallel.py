@@ -3,7 +3,7 @@ import threading
 import pytest
 import torch
 
-from asr.parallel import ahead, at_once
+from asr.runtime.parallel import ahead, at_once
 
 
 def test_one_result_is_made_ahead_in_another_thread():

@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from asr import progress
+from asr.runtime import progress
 
 
 def test_listening_shows_the_real_time_factor_where_a_person_looks(monkeypatch):

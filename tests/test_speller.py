@@ -27,10 +27,10 @@ from asr.config import (
 from asr.data import load_training_set
 from asr.engines.pytorch import TorchEngine
 from asr.errors import AsrError
-from asr.interrupt import Interrupted
 from asr.manifest import write_manifest
 from asr.model import AcousticModel
 from asr.model_folder import find_model
+from asr.runtime.interrupt import Interrupted
 from asr.score import score
 from asr.speller.bank import Bank
 from asr.speller.hearing import heard

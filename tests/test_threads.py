@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from asr.threads import count_threads
+from asr.runtime.threads import count_threads
 
 
 def test_the_environment_says_how_many_threads(monkeypatch):

@@ -17,11 +17,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from asr.checkpoint import Checkpoint, load_model, save_model
 from asr.config import TrainConfig, load_recipe
-from asr.device import choose_device
 from asr.errors import AsrError
-from asr.interrupt import Interrupted
 from asr.manifest import write_manifest
 from asr.model import AcousticModel
+from asr.runtime.device import choose_device
+from asr.runtime.interrupt import Interrupted
 from asr.state import Progress, read_state
 from asr.tokenizer import BpeTokenizer
 from asr.train import MODEL, STATE, train
@@ -159,7 +159,7 @@ def test_ctrl_c_stops_at_a_checkpoint(recipe_path, tmp_path, undisturbed):
 
 
 def test_a_second_sigterm_kills():
-    loop = "import time\nfrom asr.interrupt import stop_signal\n"
+    loop = "import time\nfrom asr.runtime.interrupt import stop_signal\n"
     loop += "with stop_signal() as stop:\n    print('in', flush=True)\n"
     loop += "    while not stop(): time.sleep(0.01)\n    print('asked', flush=True)\n"
     loop += "    time.sleep(60)"

@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.align.rows import Rows
-from asr.compiled import compiled
 from asr.errors import AsrError
+from asr.runtime.jit import compiled
 from asr.tokenizer import BLANK
 
 _BLOCK = 4096  # frames between checkpoints

@@ -75,7 +75,7 @@ def _align(options: argparse.Namespace) -> int:
 def _align_all(pairs: Sequence[_Pair], formats: Sequence[str], options: argparse.Namespace) -> int:
     """Aligns and writes; returns how many recordings could not be aligned or written."""
     from asr.align import load_aligner
-    from asr.progress import listen
+    from asr.runtime.progress import listen
 
     aligner = load_aligner(options.model, options.device)
     failed = 0
@@ -109,7 +109,7 @@ def _seconds(pair: _Pair) -> float:
 
 def _write(alignment: Alignment, name: str, formats: Sequence[str], folder: Path | None) -> None:
     from asr.align.writers import WRITERS
-    from asr.files import write_text
+    from asr.runtime.files import write_text
 
     for extension in formats:
         text = WRITERS[extension](alignment, name)
@@ -132,7 +132,7 @@ def _read_pairs(options: argparse.Namespace) -> tuple[list[_Pair], list[AsrError
         raise AsrError(
             f"the text of {options.audio} is needed once: as a file behind it, or with --text"
         )
-    from asr.corpora.textfile import read_text
+    from asr.runtime.textfile import read_text
 
     text = read_text(options.text_file) if options.text is None else options.text
     return [_Pair(options.audio, text, options.audio.stem)], []

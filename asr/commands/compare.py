@@ -47,8 +47,8 @@ def _compare(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from asr import compare
-    from asr.files import write_text
     from asr.results import from_pairs
+    from asr.runtime.files import write_text
 
     references = read_references(options.reference, options)
     paths = (options.first, options.second)

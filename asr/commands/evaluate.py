@@ -63,8 +63,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from asr.evaluate import describe_run, evaluate, read_sets
-    from asr.files import write_text
     from asr.results import pool, to_details, to_record
+    from asr.runtime.files import write_text
     from asr.sclite import write_sclite
     from asr.tables import print_alignments, print_details, print_table
 

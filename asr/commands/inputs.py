@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asr.errors import AsrError
-from asr.files import printable
+from asr.runtime.files import printable
 
 STDIN = "-"
 

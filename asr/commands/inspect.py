@@ -176,7 +176,7 @@ def _gradients(options: argparse.Namespace) -> int:
     from asr.checkpoint import load_model
     from asr.inspect import gradients
     from asr.inspect.picture import draw_gradients, make_figure
-    from asr.progress import track
+    from asr.runtime.progress import track
 
     draws = options.output.suffix in PICTURES
     if draws:
@@ -213,8 +213,8 @@ def _cost(options: argparse.Namespace) -> int:
 
     from asr.checkpoint import load_model
     from asr.config import load_recipe
-    from asr.files import write_text
     from asr.inspect import cost
+    from asr.runtime.files import write_text
 
     name = options.model
     if name is not None and Path(name).suffix in (".yaml", ".yml"):

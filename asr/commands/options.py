@@ -20,7 +20,7 @@ DECODERS = ("greedy", "beam")  # repeated from asr.decode, which would bring num
 
 def complain(message: object) -> None:
     """One line on standard error, without breaking a progress bar."""
-    from asr.progress import console
+    from asr.runtime.progress import console
 
     console.print(f"asr: {message}", markup=False, highlight=False, soft_wrap=True)
 
@@ -84,7 +84,7 @@ def load_transcriber(options: argparse.Namespace) -> Transcriber:
 
 def _read_hotwords(argument: str | None) -> list[str]:
     """Words and phrases from a file with one a line, or from a list with commas."""
-    from asr.corpora.textfile import read_text
+    from asr.runtime.textfile import read_text
 
     if argument is None:
         return []

@@ -51,7 +51,7 @@ def _librispeech(options: argparse.Namespace) -> int:
     """Manifests of a corpus in LibriSpeech's layout."""
     from asr.corpora.librispeech import prepare
     from asr.corpora.summary import print_summary
-    from asr.progress import console
+    from asr.runtime.progress import console
 
     for summary in prepare(options.root, options.subset, options.output, download=options.download):
         print_summary(summary, console)
@@ -62,7 +62,7 @@ def _folder(options: argparse.Namespace) -> int:
     """A manifest of a folder with transcripts."""
     from asr.corpora.folder import prepare
     from asr.corpora.summary import print_summary
-    from asr.progress import console
+    from asr.runtime.progress import console
 
     summary = prepare(options.folder, options.output, table=options.table, name=options.name)
     print_summary(summary, console)

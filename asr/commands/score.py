@@ -53,8 +53,8 @@ def _score(options: argparse.Namespace) -> int:
 
     from rich.console import Console
 
-    from asr.files import write_text
     from asr.results import from_pairs, to_details, to_record
+    from asr.runtime.files import write_text
     from asr.sclite import write_sclite
     from asr.tables import print_alignments, print_details, print_table
 

@@ -112,8 +112,8 @@ def _write_all(
     counts: Counter[str],
 ) -> None:
     """Writes each transcript as soon as it is there; prints those that have no output."""
-    from asr.files import write_text
-    from asr.progress import listen
+    from asr.runtime.files import write_text
+    from asr.runtime.progress import listen
     from asr.writers import WRITERS
 
     inputs = list(outputs)

@@ -26,7 +26,7 @@ from rich.progress import (
 
 from asr.corpora.summary import make_folder
 from asr.errors import AsrError
-from asr.progress import console
+from asr.runtime.progress import console
 
 BASE_URL = "https://www.openslr.org/resources"
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from asr.audio import audio_duration
 from asr.corpora.summary import Problem, Reason
 from asr.errors import AsrError
-from asr.files import printable
 from asr.manifest import Utterance
-from asr.progress import track
+from asr.runtime.files import printable
+from asr.runtime.progress import track
 from asr.text import foreign_characters, normalise
 
 

@@ -16,9 +16,9 @@ from asr.corpora.summary import (
     write_data_set,
 )
 from asr.corpora.table import EXTENSIONS_OF_TABLES, find_tables, read_table
-from asr.corpora.textfile import read_text
 from asr.errors import AsrError
-from asr.files import printable
+from asr.runtime.files import printable
+from asr.runtime.textfile import read_text
 
 _PLACES = ("", "clips", "wavs", "wav", "audio")  # of audio, seen from a table
 # The order in which a name without extension is tried.

@@ -17,10 +17,10 @@ from asr.corpora.summary import (
     make_folder,
     write_data_set,
 )
-from asr.corpora.textfile import read_text
 from asr.errors import AsrError
-from asr.files import printable
 from asr.manifest import Utterance
+from asr.runtime.files import printable
+from asr.runtime.textfile import read_text
 
 _TRANSCRIPTS = "*.trans.txt"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 
 from asr.errors import AsrError
-from asr.files import write_text
 from asr.manifest import Utterance, write_manifest
+from asr.runtime.files import write_text
 
 _SHOWN = 20  # problems of one reason on the screen; the file has them all
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr.audio import EXTENSIONS
-from asr.corpora.textfile import read_text
 from asr.errors import AsrError
+from asr.runtime.textfile import read_text
 
 EXTENSIONS_OF_TABLES = frozenset([".csv", ".psv", ".tsv"])
 

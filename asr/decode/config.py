@@ -20,7 +20,7 @@ from asr.decode.hypothesis import Decoder
 from asr.decode.options import BeamOptions, SecondPassWeights
 from asr.doubt import LIMIT
 from asr.errors import AsrError
-from asr.files import write_text
+from asr.runtime.files import write_text
 from asr.tokenizer import PhoneTokenizer, Tokenizer
 
 if TYPE_CHECKING:

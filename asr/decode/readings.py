@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from asr.compiled import compiled
 from asr.decode.tables import NONE, Floats, Ints, Readings, Search, Spans
+from asr.runtime.jit import compiled
 
 
 @compiled

@@ -31,7 +31,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.compiled import compiled, uncounted
 from asr.decode.tables import (
     FRAMES,
     HISTORIES,
@@ -53,6 +52,7 @@ from asr.decode.tables import (
     Search,
     Tables,
 )
+from asr.runtime.jit import compiled, uncounted
 
 # How much likelier than its look-ahead a word may turn out at its end: where the beam is full, a
 # word is not looked up in the language model if even that would give it no place.

@@ -12,7 +12,7 @@ from asr.engines import compiled
 from asr.engines.heard import Engine, Heard, padded
 from asr.errors import AsrError
 from asr.model_folder import WEIGHTS, ModelFolder
-from asr.threads import count_threads
+from asr.runtime.threads import count_threads
 
 __all__ = ["Engine", "Heard", "load_engine", "padded"]
 
@@ -33,8 +33,8 @@ def load_engine(folder: ModelFolder, device: str = "auto") -> Engine:
         return _load_compiled(folder)
 
     from asr.checkpoint import load_model
-    from asr.device import choose_device
     from asr.engines.pytorch import TorchEngine
+    from asr.runtime.device import choose_device
 
     return TorchEngine(load_model(folder.path).model, choose_device(device))
 
@@ -57,6 +57,6 @@ def _best_device() -> str:
     except OSError:
         return "cpu"  # without a driver torch need not be asked
 
-    from asr.device import choose_device
+    from asr.runtime.device import choose_device
 
     return str(choose_device("auto"))

@@ -23,7 +23,7 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from asr.compiled import FUSED, compiled, uncounted
+from asr.runtime.jit import FUSED, compiled, uncounted
 
 Floats = NDArray[np.float32]
 Weights = NDArray[np.float32] | NDArray[np.uint16]

@@ -23,11 +23,11 @@ from asr.checkpoint import Checkpoint
 from asr.config import TrainConfig
 from asr.errors import AsrError
 from asr.features import extract
-from asr.files import atomic
 from asr.inspect.trace import Array
 from asr.mel import FRAMES_PER_SECOND, HOP
 from asr.model import AcousticModel
 from asr.recurrent import CELLS, RecurrentLayer
+from asr.runtime.files import atomic
 
 FRAMES = 300  # k goes so far, in frames of 10 ms
 AT = 400  # where t is in a window

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from asr.files import write_text
 from asr.inspect.events import Following
 from asr.inspect.gates import Layer, Listening
 from asr.inspect.memory import QUANTILES, Memory
 from asr.inspect.trace import Array
 from asr.report import pictures, sound
 from asr.report.write import fill
+from asr.runtime.files import write_text
 
 Record = dict[str, Any]
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.compiled import compiled, uncounted
 from asr.lexicon.graphone import Graphone
 from asr.lexicon.phones import PHONES, Phones
+from asr.runtime.jit import compiled, uncounted
 from asr.text import ALPHABET
 
 _PHONES = len(PHONES)

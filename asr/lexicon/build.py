@@ -13,7 +13,7 @@ from asr.lm.arpa import EXTENSIONS as ARPA
 from asr.lm.binary import is_binary
 from asr.lm.ngram import SPECIAL_WORDS
 from asr.lm.text import STDIN, read_blocks
-from asr.progress import track
+from asr.runtime.progress import track
 
 
 def read_words(path: Path) -> list[str]:

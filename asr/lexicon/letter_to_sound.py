@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.compiled import compiled, uncounted
 from asr.lexicon.graphone import Graphone
 from asr.lexicon.phones import Phones
 from asr.lm.binary import read_binary, write_binary
 from asr.lm.ngram import EOS, SPECIAL_WORDS, NgramModel
+from asr.runtime.jit import compiled, uncounted
 from asr.text import ALPHABET
 
 BUNDLED = Path(__file__).parent / "letter_to_sound.lm"

@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from asr.corpora.textfile import read_text
 from asr.errors import AsrError
-from asr.files import write_text
+from asr.runtime.files import write_text
+from asr.runtime.textfile import read_text
 
 _COMMENT = ";;;"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")

@@ -20,7 +20,7 @@ from asr.lm.corpus import Corpus
 from asr.lm.counts import count_ngrams
 from asr.lm.kneserney import assemble, estimate
 from asr.lm.ngram import EOS, SPECIAL_WORDS
-from asr.progress import track
+from asr.runtime.progress import track
 
 ORDER = 6  # longer contexts take the error rate no further
 _BY_RULE = ("'S", "S'")  # endings that need no letters

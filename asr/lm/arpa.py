@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.errors import AsrError
-from asr.files import atomic, why_unreadable
 from asr.lm.ngram import SPECIAL_WORDS, UNK, NgramModel
 from asr.lm.trie import Ngrams, build
-from asr.progress import bar
+from asr.runtime.files import atomic, why_unreadable
+from asr.runtime.progress import bar
 
 EXTENSIONS = (".arpa", ".arpa.gz")
 

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.errors import AsrError
-from asr.files import atomic, why_unreadable
 from asr.lm import compact
 from asr.lm.ngram import NgramModel
+from asr.runtime.files import atomic, why_unreadable
 
 MAGIC = b"\x93ASR-LM1"  # the last character is the version of the format
 

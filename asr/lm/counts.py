@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from asr.lm.corpus import Corpus, with_starts
 from asr.lm.ngram import BOS, EOS
-from asr.progress import bar
+from asr.runtime.progress import bar
 
 _BLOCK = 1 << 23  # tokens sorted at a time
 _KEY_BITS = 64

@@ -18,7 +18,7 @@ from safetensors.numpy import save
 
 from asr.config import RecurrentConfig, validate
 from asr.errors import AsrError
-from asr.files import atomic, why_unreadable
+from asr.runtime.files import atomic, why_unreadable
 from asr.tokenizer import BpeTokenizer
 
 BORDER = 0  # the unit before and behind every sentence, where CTC has its blank

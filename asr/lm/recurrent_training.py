@@ -17,15 +17,15 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from asr.config import RecurrentConfig
-from asr.device import autocast, choose_device, choose_precision
 from asr.errors import AsrError
-from asr.files import atomic, remove
-from asr.interrupt import Interrupted, stop_signal
 from asr.lm.recurrent import RecurrentModel, sentence_losses
 from asr.lm.recurrent_file import BORDER
 from asr.lm.text import STDIN, read_blocks
 from asr.optimise import adamw, one_cycle, set_rate
-from asr.progress import bar
+from asr.runtime.device import autocast, choose_device, choose_precision
+from asr.runtime.files import atomic, remove
+from asr.runtime.interrupt import Interrupted, stop_signal
+from asr.runtime.progress import bar
 from asr.state import read_record
 from asr.tokenizer import BpeTokenizer
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import IO
 
 from asr.errors import AsrError
-from asr.files import why_unreadable
 from asr.manifest import read_manifest
-from asr.progress import bar
+from asr.runtime.files import why_unreadable
+from asr.runtime.progress import bar
 from asr.text import ALPHABET, normalise
 
 STDIN = Path("-")

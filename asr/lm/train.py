@@ -16,7 +16,7 @@ from asr.lm.counts import Counts, count_ngrams
 from asr.lm.kneserney import assemble, estimate
 from asr.lm.ngram import NgramModel
 from asr.lm.prune import keep_frequent, keep_valuable, relative_entropies
-from asr.progress import bar
+from asr.runtime.progress import bar
 
 DEFAULT_ORDER = 3
 DEFAULT_VOCABULARY = 80_000  # words

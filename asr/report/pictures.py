@@ -27,8 +27,8 @@ from asr.audio import SAMPLE_RATE, Samples, load_audio
 from asr.errors import AsrError
 from asr.features import log_mel
 from asr.mel import FRAMES_PER_SECOND
-from asr.progress import track
 from asr.recognise import Recogniser
+from asr.runtime.progress import track
 from asr.tokenizer import BLANK
 
 MEL_RATE = FRAMES_PER_SECOND / 2  # frames a second in a picture

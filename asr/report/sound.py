@@ -13,7 +13,7 @@ import soundfile
 
 from asr.audio import SAMPLE_RATE, load_audio
 from asr.errors import AsrError
-from asr.progress import track
+from asr.runtime.progress import track
 
 _SMALL = frozenset([".ogg", ".oga", ".opus", ".mp3"])  # compressed already, and browsers play them
 _MEDIA_TYPES = {".mp3": "audio/mpeg"}  # others are Ogg

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from asr import __version__
-from asr.files import write_text
 from asr.recognise import Recogniser
 from asr.report import pictures, sound
 from asr.results import Evaluation, Record
+from asr.runtime.files import write_text
 from asr.score import Alignment, Errors
 
 PICTURES = 30_000_000  # characters that all pictures may have: the page then stays below 40 MB

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.compiled import compiled, inner
+from asr.runtime.jit import compiled, inner
 from asr.tokenizer import BLANK
 
 _BITS, _KEY = 6, 10  # of a unit in a key, and how many units a key holds

@@ -24,14 +24,14 @@ from asr.ctc import ctc
 from asr.data import TrainingSet, frames_needed, load_training_set
 from asr.dev_set import DevSet
 from asr.errors import AsrError
-from asr.files import atomic, digest, remove
-from asr.interrupt import Interrupted, stop_signal
 from asr.mel import FRAMES_PER_SECOND
 from asr.model import AcousticModel, dropout_from
 from asr.model_folder import WEIGHTS
 from asr.optimise import make_optimizers, one_cycle, set_rate
-from asr.parallel import ahead, at_once
-from asr.progress import bar, console, report
+from asr.runtime.files import atomic, digest, remove
+from asr.runtime.interrupt import Interrupted, stop_signal
+from asr.runtime.parallel import ahead, at_once
+from asr.runtime.progress import bar, console, report
 from asr.speller.bank import END, Rows
 from asr.speller.hearing import Recordings, heard
 from asr.speller.narrow import with_speller

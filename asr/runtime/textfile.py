@@ -6,7 +6,7 @@ import codecs
 from pathlib import Path
 
 from asr.errors import AsrError
-from asr.files import why_unreadable
+from asr.runtime.files import why_unreadable
 
 
 def read_text(path: Path) -> str:
