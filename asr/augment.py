@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asr import channels
-from asr.audio import SAMPLE_RATE, Samples
-from asr.config import AugmentConfig
-from asr.mel import FRAMES_PER_SECOND
+from asr.audio import degradation as channels
+from asr.audio.read import SAMPLE_RATE, Samples
+from asr.config.schema import AugmentConfig
+from asr.features.mel import FRAMES_PER_SECOND
 from asr.runtime.torch_pair import torchaudio
 
 

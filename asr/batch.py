@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asr.features import extract_together
+from asr.features.log_mel import extract_together
 
 
 class _Tensors:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.audio import Samples, load_audio
+from asr.audio.read import Samples, load_audio
 from asr.errors import AsrError
 from asr.manifest import Utterance
 from asr.runtime.files import atomic, remove, write_text

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from asr.config import EncoderConfig, Recipe, SpellerRecipe, UnitsConfig
+from asr.config.schema import EncoderConfig, Recipe, SpellerRecipe, UnitsConfig
 
 _RESULTS = "## Error rates\n"
 _CELLS = {

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from asr.config import to_yaml
+from asr.config.schema import to_yaml
 from asr.errors import AsrError
 from asr.model import AcousticModel
 from asr.model_folder import (

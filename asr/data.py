@@ -21,13 +21,13 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
 from asr import augment
-from asr.audio import SAMPLE_RATE
+from asr.audio.read import SAMPLE_RATE
 from asr.batch import Batch, Masks, Targets
 from asr.cache import AudioCache, open_cache
-from asr.config import AugmentConfig, DataConfig
+from asr.config.schema import AugmentConfig, DataConfig
 from asr.errors import AsrError
+from asr.features.mel import feature_frames
 from asr.manifest import Utterance, read_manifest
-from asr.mel import feature_frames
 from asr.tokenizer import Tokenizer, UnrepresentableText
 
 

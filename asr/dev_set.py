@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
-from asr.audio import Samples
+from asr.audio.read import Samples
 from asr.cache import open_cache
 from asr.checkpoint import Checkpoint
-from asr.config import DataConfig
+from asr.config.schema import DataConfig
 from asr.data import manifest_path, read_manifests
 from asr.decode import GreedyDecoder
 from asr.engines.pytorch import TorchEngine

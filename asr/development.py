@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.audio import load_audio
-from asr.config import HeadName
+from asr.audio.read import load_audio
+from asr.config.schema import HeadName
 from asr.decode.config import OTHER_HEAD
 from asr.errors import AsrError
 from asr.manifest import Utterance

@@ -11,8 +11,8 @@ A network that is far from what it was trained on may also swing between two uni
 sure of each. Whoever speaks leaves a blank now and then; a signal with none is no speech either.
 
 Neither words' confidences nor a share of likely units serves as well: both are low for speech that
-is hard to hear as for music. Levels tell less still; :func:`asr.segment.is_silent` knows silence
-and steady noise by them.
+is hard to hear as for music. Levels tell less still; :func:`asr.audio.segmentation.is_silent` knows
+silence and steady noise by them.
 """
 
 from __future__ import annotations

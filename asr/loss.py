@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from asr.batch import Targets
-from asr.config import HeadName, TrainConfig
+from asr.config.schema import HeadName, TrainConfig
 from asr.ctc import ctc
 from asr.denominator import denominator
 from asr.model import Emissions, within

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from asr.attention import LocalAttention
-from asr.config import EncoderConfig, FrontEndConfig, HeadName, ModelConfig, SpellerConfig
+from asr.config.schema import EncoderConfig, FrontEndConfig, HeadName, ModelConfig, SpellerConfig
 from asr.recurrent import RecurrentLayer, reversal
 
 Count = TypeVar("Count", int, Tensor)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from asr.config import HeadName, ModelConfig, read_yaml, validate
+from asr.config.schema import HeadName, ModelConfig, read_yaml, validate
 from asr.errors import AsrError
 from asr.runtime.files import digest, why_unreadable, write_text
 from asr.tokenizer import Tokenizer, load_tokenizer

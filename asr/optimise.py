@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from asr.attention import LocalAttention
 from asr.cells import Cell, PeepholeLstm
-from asr.config import OptimizerName
+from asr.config.schema import OptimizerName
 from asr.muon import Muon
 
 

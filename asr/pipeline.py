@@ -23,7 +23,7 @@ from typing import Any
 
 import asr
 from asr.card import with_results
-from asr.config import DataConfig, Recipe
+from asr.config.schema import DataConfig, Recipe
 from asr.corpora import folder, librispeech
 from asr.corpora.summary import print_summary
 from asr.data import manifest_path

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.audio import Samples
-from asr.config import HeadName
+from asr.audio.read import Samples
+from asr.config.schema import HeadName
 from asr.decode import Decoder, Hypothesis
 from asr.doubt import doubt
 from asr.engines.heard import Engine, Heard

@@ -17,7 +17,7 @@ from torch import nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim.swa_utils import AveragedModel
 
-from asr.config import Recipe, TrainConfig, validate
+from asr.config.schema import Recipe, TrainConfig, validate
 from asr.errors import AsrError
 from asr.runtime.files import atomic
 from asr.tokenizer import Tokenizer

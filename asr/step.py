@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
 from asr.batch import Batch, Targets
-from asr.config import HeadName, TrainConfig
+from asr.config.schema import HeadName, TrainConfig
 from asr.loss import training_loss
 from asr.model import Emissions, dropout_from
 from asr.runtime.device import autocast

@@ -26,7 +26,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from asr import card
 from asr.batch import Batch
 from asr.checkpoint import Checkpoint, save_model
-from asr.config import HeadName, Recipe, TrainConfig, UnitKind
+from asr.config.schema import HeadName, Recipe, TrainConfig, UnitKind
 from asr.data import (
     Draw,
     TrainingSet,

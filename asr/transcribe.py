@@ -12,13 +12,20 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from asr.audio import SAMPLE_RATE, Samples, audio_duration, count_channels, load_audio, read_pieces
+from asr.audio.read import (
+    SAMPLE_RATE,
+    Samples,
+    audio_duration,
+    count_channels,
+    load_audio,
+    read_pieces,
+)
+from asr.audio.segmentation import LONGEST, Stretch, is_silent, split
 from asr.decode import Hypothesis
 from asr.errors import AsrError
 from asr.recognise import Recogniser
 from asr.runtime.ordered import in_order
 from asr.seam import join
-from asr.segment import LONGEST, Stretch, is_silent, split
 from asr.text import normalise
 from asr.transcript import Reading, Segment, Transcript, Word
 
@@ -81,8 +88,8 @@ class Transcriber:
     ) -> Iterator[Segment]:
         """Transcribes one audio file and yields its segments, by start, as they come.
 
-        A file of up to 36 s is one segment; of longer ones :mod:`asr.segment` makes several.
-        Segments in which nothing was said are left out. On the CPU they are those of
+        A file of up to 36 s is one segment; of longer ones :mod:`asr.audio.segmentation` makes
+        several. Segments in which nothing was said are left out. On the CPU they are those of
         :meth:`transcribe`, whatever the batch size.
 
         Args:

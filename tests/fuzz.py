@@ -24,7 +24,7 @@ import mutants
 import numpy as np
 
 from asr import cli
-from asr.audio import load_audio
+from asr.audio.read import load_audio
 from asr.manifest import Utterance, read_manifest, write_manifest
 
 CLIPS = Path(__file__).parent / "data" / "librivox" / "librivox.jsonl"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.audio import (
+from asr.audio.read import (
     SAMPLE_RATE,
     audio_duration,
     count_channels,

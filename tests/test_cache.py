@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.audio import load_audio
+from asr.audio.read import load_audio
 from asr.cache import open_cache
 from asr.errors import AsrError
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from asr.audio import load_audio
+from asr.audio.read import load_audio
 from asr.cells import CoupledLstm, Gru, Lstm, PeepholeLstm, Rnn, Unrolled
 from asr.checkpoint import load_model
-from asr.features import extract
+from asr.features.log_mel import extract
 from asr.recurrent import reversal, turn
 
 TORCHS = [(Lstm, torch.nn.LSTM), (Gru, torch.nn.GRU), (Rnn, torch.nn.RNN)]

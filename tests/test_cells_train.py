@@ -11,7 +11,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from asr.audio import audio_duration
+from asr.audio.read import audio_duration
 from asr.cli import main
 from asr.recurrent import CELLS
 

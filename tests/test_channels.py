@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr import channels
-from asr.audio import SAMPLE_RATE, load_audio
+from asr.audio import degradation as channels
+from asr.audio.read import SAMPLE_RATE, load_audio
 from asr.augment import change_channel
-from asr.config import AugmentConfig
+from asr.config.schema import AugmentConfig
 from asr.manifest import read_manifest, write_manifest
 
 

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from asr.checkpoint import Checkpoint, load_model, save_model
-from asr.config import EncoderConfig, ModelConfig
+from asr.config.schema import EncoderConfig, ModelConfig
 from asr.errors import AsrError
 from asr.model import AcousticModel
 from asr.model_folder import BUNDLED, CHECKSUMS, WEIGHTS, find_model, read_weights, write_checksums

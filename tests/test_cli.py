@@ -14,7 +14,7 @@ import soundfile
 
 import asr
 from asr import cli
-from asr.audio import SAMPLE_RATE
+from asr.audio.read import SAMPLE_RATE
 from asr.commands import options, transcribe
 from asr.decode import DECODERS
 from asr.errors import AsrError

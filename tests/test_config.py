@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.config import ModelConfig, load_recipe, to_yaml, validate
+from asr.config.schema import ModelConfig, load_recipe, to_yaml, validate
 from asr.errors import AsrError
 
 MINIMAL = "name: tiny\ndata: {train: [a], dev: [b]}\n"

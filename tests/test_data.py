@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from asr.cache import open_cache
-from asr.config import AugmentConfig, DataConfig
+from asr.config.schema import AugmentConfig, DataConfig
 from asr.data import (
     TrainingSet,
     frames_needed,
@@ -14,9 +14,9 @@ from asr.data import (
     plan_epoch,
 )
 from asr.errors import AsrError
-from asr.features import extract
+from asr.features.log_mel import extract
+from asr.features.mel import feature_frames
 from asr.manifest import write_manifest
-from asr.mel import feature_frames
 from asr.tokenizer import CharacterTokenizer
 
 TOKENIZER = CharacterTokenizer()

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import asr
-from asr.audio import load_audio
+from asr.audio.read import load_audio
 from asr.cli import main
 from asr.decode import BeamOptions, GreedyDecoder, make_decoder, prior
 from asr.decode.config import read_decoder_config, write_decoder_config

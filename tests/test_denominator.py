@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from asr.batch import Targets
-from asr.config import TrainConfig
+from asr.config.schema import TrainConfig
 from asr.ctc import ctc
 from asr.denominator import denominator, trigram
 from asr.loss import training_loss

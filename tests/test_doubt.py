@@ -11,7 +11,7 @@ import soundfile
 import torch
 
 import asr
-from asr.audio import SAMPLE_RATE, load_audio
+from asr.audio.read import SAMPLE_RATE, load_audio
 from asr.decode import GreedyDecoder
 from asr.decode.config import (
     DECODER,

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from asr.audio import load_audio
+from asr.audio.read import load_audio
 from asr.checkpoint import Checkpoint, load_model, save_model
-from asr.config import EncoderConfig, FrontEndConfig, ModelConfig, SpellerConfig
+from asr.config.schema import EncoderConfig, FrontEndConfig, ModelConfig, SpellerConfig
 from asr.engines import features, kernels, load_engine
 from asr.engines.compiled import CompiledEngine, runs
 from asr.engines.pytorch import TorchEngine
 from asr.errors import AsrError
-from asr.features import extract
+from asr.features.log_mel import extract
 from asr.model import AcousticModel
 from asr.model_folder import CHECKSUMS, open_model
 from asr.tokenizer import CharacterTokenizer, PhoneTokenizer

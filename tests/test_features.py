@@ -6,8 +6,8 @@ import torch
 import torchaudio
 from torch.nn.utils.rnn import pad_sequence
 
-from asr.audio import SAMPLE_RATE, load_audio
-from asr.features import extract, extract_at_once, extract_together, log_mel, normalise
+from asr.audio.read import SAMPLE_RATE, load_audio
+from asr.features.log_mel import extract, extract_at_once, extract_together, log_mel, normalise
 
 
 @pytest.fixture(scope="module", params=range(5))
@@ -22,7 +22,7 @@ def test_equals_torchaudio(speech):
         pad_mode="constant",
     )  # fmt: skip
     theirs = torch.log(transform(speech).T + 1e-6)
-    # torchaudio's filters are built in float32: see asr.mel.filters.
+    # torchaudio's filters are built in float32: see asr.features.mel.filters.
     assert (log_mel(speech) - theirs).abs().max() < 5e-4
     exact = transform.spectrogram(speech).T @ _librosa_filters()
     assert (log_mel(speech) - torch.log(exact + 1e-6)).abs().max() < 1e-4

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from asr.audio import SAMPLE_RATE, load_audio
-from asr.config import EncoderConfig, FrontEndConfig, ModelConfig, load_recipe
-from asr.features import extract
+from asr.audio.read import SAMPLE_RATE, load_audio
+from asr.config.schema import EncoderConfig, FrontEndConfig, ModelConfig, load_recipe
+from asr.features.log_mel import extract
 from asr.inspect import cost
 from asr.inspect.events import BOUNDARY, SILENCE, VOICING, at_frames, find_events, follow
 from asr.inspect.memory import measure_memory

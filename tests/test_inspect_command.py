@@ -11,10 +11,10 @@ import soundfile
 import torch
 from webdriver import CHROMEDRIVER, CHROMIUM, Browser
 
-from asr.audio import SAMPLE_RATE
+from asr.audio.read import SAMPLE_RATE
 from asr.checkpoint import Checkpoint, load_model, save_model
 from asr.cli import main
-from asr.config import EncoderConfig, ModelConfig
+from asr.config.schema import EncoderConfig, ModelConfig
 from asr.model import AcousticModel
 from asr.tokenizer import BLANK, CharacterTokenizer
 

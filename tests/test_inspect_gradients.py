@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from asr.audio import load_audio
+from asr.audio.read import load_audio
 from asr.checkpoint import load_model
 from asr.inspect import gradients
 from asr.recurrent import CELLS

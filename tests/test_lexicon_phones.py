@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import asr
-from asr.config import load_recipe
+from asr.config.schema import load_recipe
 from asr.evaluate import DataSet, evaluate
 from asr.lexicon import Lexicon
 from asr.lexicon.build import build_lexicon

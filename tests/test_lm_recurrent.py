@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from asr.cli import main
-from asr.config import RecurrentConfig
+from asr.config.schema import RecurrentConfig
 from asr.errors import AsrError
 from asr.lm.recurrent import load_recurrent
 from asr.lm.recurrent_file import is_recurrent

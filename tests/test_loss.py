@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from asr.batch import Targets
-from asr.config import TrainConfig
+from asr.config.schema import TrainConfig
 from asr.ctc import ctc
 from asr.loss import consistency_loss, training_loss
 from asr.model import Emissions

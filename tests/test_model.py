@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from asr.audio import load_audio
+from asr.audio.read import load_audio
 from asr.checkpoint import load_model
-from asr.config import EncoderConfig, FrontEndConfig, ModelConfig
+from asr.config.schema import EncoderConfig, FrontEndConfig, ModelConfig
 from asr.decode import GreedyDecoder
 from asr.engines.pytorch import TorchEngine
-from asr.features import extract
+from asr.features.log_mel import extract
 from asr.model import AcousticModel, VariationalDropout, convolve_by_product, halved
 from asr.recognise import Recogniser
 from asr.recurrent import CELLS, RecurrentLayer, reversal, turn

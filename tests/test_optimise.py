@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from asr.config import ModelConfig
+from asr.config.schema import ModelConfig
 from asr.model import AcousticModel
 from asr.muon import Muon, orthogonal
 from asr.optimise import make_optimizers, one_cycle

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from asr.checkpoint import load_model
-from asr.config import load_recipe
+from asr.config.schema import load_recipe
 from asr.manifest import write_manifest
 from asr.model_folder import open_model
 from asr.train import train

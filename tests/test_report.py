@@ -14,9 +14,9 @@ import torch
 from webdriver import CHROMEDRIVER, CHROMIUM, Browser
 
 import asr
-from asr.audio import load_audio
+from asr.audio.read import load_audio
 from asr.evaluate import DataSet, describe_run, evaluate
-from asr.features import log_mel
+from asr.features.log_mel import log_mel
 from asr.report import pictures
 from asr.report.write import write_report
 from asr.results import pool, to_details, to_record

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import asr
-from asr.audio import load_audio
+from asr.audio.read import load_audio
 from asr.cli import main
-from asr.config import RecurrentConfig
+from asr.config.schema import RecurrentConfig
 from asr.decode import Hypothesis
 from asr.decode.config import (
     DecoderConfig,

@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from asr.audio import SAMPLE_RATE, load_audio
-from asr.segment import LONGEST, is_silent, levels, split
+from asr.audio.read import SAMPLE_RATE, load_audio
+from asr.audio.segmentation import LONGEST, is_silent, levels, split
 
 
 @pytest.fixture(scope="module")

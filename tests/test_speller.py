@@ -13,10 +13,10 @@ import pytest
 import torch
 
 import asr
-from asr.audio import load_audio
+from asr.audio.read import load_audio
 from asr.checkpoint import Checkpoint, load_model, save_model
 from asr.cli import main
-from asr.config import (
+from asr.config.schema import (
     EncoderConfig,
     FrontEndConfig,
     ModelConfig,

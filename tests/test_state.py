@@ -5,7 +5,7 @@ import torch
 from torch.amp.grad_scaler import GradScaler
 from torch.optim.swa_utils import AveragedModel
 
-from asr.config import Recipe, validate
+from asr.config.schema import Recipe, validate
 from asr.errors import AsrError
 from asr.model import AcousticModel
 from asr.optimise import make_optimizers

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch.amp.grad_scaler import GradScaler
 
-from asr.audio import load_audio
+from asr.audio.read import load_audio
 from asr.batch import Batch, Masks, Targets
-from asr.config import EncoderConfig, ModelConfig, TrainConfig
+from asr.config.schema import EncoderConfig, ModelConfig, TrainConfig
+from asr.features.mel import feature_frames
 from asr.loss import training_loss
-from asr.mel import feature_frames
 from asr.model import AcousticModel
 from asr.step import backward, split
 from asr.tokenizer import CharacterTokenizer

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from asr.checkpoint import Checkpoint, load_model, save_model
-from asr.config import TrainConfig, load_recipe
+from asr.config.schema import TrainConfig, load_recipe
 from asr.errors import AsrError
 from asr.manifest import write_manifest
 from asr.model import AcousticModel

@@ -8,7 +8,7 @@ import soundfile
 import torch
 
 import asr
-from asr.audio import SAMPLE_RATE, load_audio
+from asr.audio.read import SAMPLE_RATE, load_audio
 from asr.errors import AsrError
 from asr.score import score
 from asr.writers import WRITERS

@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 from asr import cli
-from asr.audio import SAMPLE_RATE, load_audio
+from asr.audio.read import SAMPLE_RATE, load_audio
 from asr.commands.options import _read_hotwords
 from asr.commands.transcribe import FORMATS
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from asr.align.aligner import Aligner
 from asr.align.alignment import AlignedUnit, AlignedWord, Alignment
-from asr.config import HeadName
+from asr.config.schema import HeadName
 
 __all__ = ["AlignedUnit", "AlignedWord", "Aligner", "Alignment", "align", "load_aligner"]
 

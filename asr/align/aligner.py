@@ -16,7 +16,7 @@ from asr.align.excerpts import Excerpt, excerpts
 from asr.align.rows import Rows
 from asr.align.spelling import Spelling, spell
 from asr.align.viterbi import best_path
-from asr.audio import SAMPLE_RATE, audio_duration, read_pieces
+from asr.audio.read import SAMPLE_RATE, audio_duration, read_pieces
 from asr.errors import AsrError
 from asr.recognise import Recogniser
 from asr.runtime.ordered import in_order

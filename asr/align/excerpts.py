@@ -1,11 +1,11 @@
 """Long recordings in excerpts that the model can hear, each with what it needs to know around it.
 
 An excerpt is as long as the longest utterances that models are trained on, because features are
-normalised over all that is heard at once (:mod:`asr.features`), and the model looks both ways.
-Excerpts overlap, and each is believed only where it has heard what comes before and behind: so no
-frame is missing and none is there twice. Unlike :mod:`asr.segment`, which leaves silences out for
-a decoder, this keeps every frame, for a path through all of them. A recording of up to one excerpt
-is heard whole.
+normalised over all that is heard at once (:mod:`asr.features.log_mel`), and the model looks both
+ways. Excerpts overlap, and each is believed only where it has heard what comes before and behind:
+so no frame is missing and none is there twice. Unlike :mod:`asr.audio.segmentation`, which leaves
+silences out for a decoder, this keeps every frame, for a path through all of them. A recording of
+up to one excerpt is heard whole.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asr.audio import SAMPLE_RATE, Samples
+from asr.audio.read import SAMPLE_RATE, Samples
 
 # In steps of 1.28 s, which are whole frames of log-probabilities wherever those last 10, 20, 40 ms
 # and so on: the frames of one excerpt lie on the grid of the next.

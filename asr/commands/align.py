@@ -99,7 +99,7 @@ def _align_all(pairs: Sequence[_Pair], formats: Sequence[str], options: argparse
 
 def _seconds(pair: _Pair) -> float:
     """How long a recording is, for the progress bar; nothing if it can't be read."""
-    from asr.audio import audio_duration
+    from asr.audio.read import audio_duration
 
     try:
         return audio_duration(pair.audio)

@@ -84,7 +84,7 @@ def _inputs(argument: str, scratch: Path) -> Iterator[Input | AsrError]:
 
 
 def _in_folder(folder: Path) -> Iterator[Input | AsrError]:
-    from asr.audio import UNREADABLE, find_audio
+    from asr.audio.read import UNREADABLE, find_audio
 
     found, unreadable = find_audio(folder), find_audio(folder, UNREADABLE)
     if not found and not unreadable:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from asr.audio import Samples
+    from asr.audio.read import Samples
     from asr.inspect.cost import LayerCost
     from asr.inspect.gates import Listening
     from asr.inspect.gradients import Curve
@@ -212,7 +212,7 @@ def _cost(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from asr.checkpoint import load_model
-    from asr.config import load_recipe
+    from asr.config.schema import load_recipe
     from asr.inspect import cost
     from asr.runtime.files import write_text
 
@@ -233,7 +233,7 @@ def _cost(options: argparse.Namespace) -> int:
 
 def _signals(arguments: Sequence[str]) -> tuple[list[Samples], bool]:
     """Some of the recordings that are long enough, and whether a file could not be read."""
-    from asr.audio import load_audio
+    from asr.audio.read import load_audio
     from asr.inspect.gradients import long_enough
 
     paths = list(_recordings(arguments))
@@ -259,7 +259,7 @@ def _signals(arguments: Sequence[str]) -> tuple[list[Samples], bool]:
 
 
 def _recordings(arguments: Sequence[str]) -> Iterator[Path]:
-    from asr.audio import find_audio
+    from asr.audio.read import find_audio
     from asr.manifest import read_manifest
 
     for argument in arguments:

@@ -151,7 +151,7 @@ def _train(options: argparse.Namespace) -> int:
 
 def _train_recurrent(options: argparse.Namespace) -> int:
     """An LSTM model from text."""
-    from asr.config import RecurrentConfig, apply_settings
+    from asr.config.schema import RecurrentConfig, apply_settings
     from asr.lm.recurrent_training import train_recurrent
 
     _check_output(options.output, exact=False)

@@ -42,7 +42,7 @@ def add(groups: Groups) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     """A recipe from end to end."""
-    from asr.config import load_recipe
+    from asr.config.schema import load_recipe
     from asr.pipeline import run as run_recipe
 
     recipe = load_recipe(options.recipe, options.settings)

@@ -34,7 +34,7 @@ def add(groups: Groups) -> None:
 
 def _speller(options: argparse.Namespace) -> int:
     """A model that spells."""
-    from asr.config import load_recipe
+    from asr.config.schema import load_recipe
     from asr.model_folder import find_model
     from asr.speller.training import train_speller
 

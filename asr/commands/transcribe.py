@@ -186,7 +186,7 @@ def _outputs(given: Input, formats: Sequence[str], options: argparse.Namespace) 
 
 def _seconds(paths: Sequence[Path]) -> float:
     """How much audio there is, as far as it can be read."""
-    from asr.audio import audio_duration
+    from asr.audio.read import audio_duration
 
     seconds = 0.0
     for path in paths:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.audio import audio_duration
+from asr.audio.read import audio_duration
 from asr.corpora.summary import Problem, Reason
 from asr.errors import AsrError
 from asr.manifest import Utterance

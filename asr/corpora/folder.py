@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from asr.audio import EXTENSIONS, find_audio
+from asr.audio.read import EXTENSIONS, find_audio
 from asr.corpora.entry import Entry, check
 from asr.corpora.summary import (
     Problem,

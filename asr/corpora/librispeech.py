@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from asr.audio import find_audio
+from asr.audio.read import find_audio
 from asr.corpora.download import ARCHIVES, BASE_URL, download_archive
 from asr.corpora.entry import Entry, check
 from asr.corpora.summary import (

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.audio import EXTENSIONS
+from asr.audio.read import EXTENSIONS
 from asr.errors import AsrError
 from asr.runtime.textfile import read_text
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from asr.config import HeadName, Section, read_yaml, to_yaml, validate
+from asr.config.schema import HeadName, Section, read_yaml, to_yaml, validate
 from asr.decode import make_decoder
 from asr.decode.calibration import Calibration
 from asr.decode.hypothesis import Decoder

@@ -17,7 +17,7 @@ from dataclasses import astuple, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.config import HeadName
+from asr.config.schema import HeadName
 from asr.decode.hypothesis import Hypothesis
 from asr.decode.options import SecondPassWeights
 from asr.lm.recurrent_scorer import RecurrentScorer

@@ -14,13 +14,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.audio import Samples
-from asr.config import ModelConfig, SpellerConfig
+from asr.audio.read import Samples
+from asr.config.schema import ModelConfig, SpellerConfig
 from asr.engines import kernels
 from asr.engines.features import extract
 from asr.engines.heard import Heard
 from asr.engines.kernels import Floats, Weights
-from asr.mel import FRAMES_PER_SECOND
+from asr.features.mel import FRAMES_PER_SECOND
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""The features of :mod:`asr.features`, without torch: the same policy, for one utterance."""
+"""The features of :mod:`asr.features.log_mel`, without torch: the same policy, for one
+utterance."""
 
 from __future__ import annotations
 
@@ -7,9 +8,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.audio import Samples
+from asr.audio.read import Samples
 from asr.engines.kernels import affine
-from asr.mel import FLOOR, HOP, SPREAD, WINDOW, feature_frames, filters, gain
+from asr.features.mel import FLOOR, HOP, SPREAD, WINDOW, feature_frames, filters, gain
 
 _FRAMES = 512  # at a time: bounds memory
 

@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.audio import Samples
-from asr.config import HeadName
+from asr.audio.read import Samples
+from asr.config.schema import HeadName
 
 
 @dataclass(frozen=True)

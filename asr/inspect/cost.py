@@ -13,9 +13,9 @@ from typing import Any
 from torch import nn
 
 from asr.attention import LocalAttention
-from asr.config import Recipe
+from asr.config.schema import Recipe
+from asr.features.mel import FRAMES_PER_SECOND
 from asr.inspect.trace import by_equations
-from asr.mel import FRAMES_PER_SECOND
 from asr.model import AcousticModel, halved
 from asr.recurrent import RecurrentLayer
 from asr.tokenizer import CharacterTokenizer, PhoneTokenizer

@@ -9,10 +9,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from asr.audio import SAMPLE_RATE, Samples
+from asr.audio.read import SAMPLE_RATE, Samples
+from asr.audio.segmentation import levels, quiet
+from asr.features.mel import FRAMES_PER_SECOND, HOP
 from asr.inspect.trace import Array
-from asr.mel import FRAMES_PER_SECOND, HOP
-from asr.segment import levels, quiet
 from asr.transcript import Word
 
 SILENCE, VOICING, BOUNDARY = "silence", "voicing", "word boundary"
@@ -44,7 +44,7 @@ def find_events(
     """How much of each event there is, 0 to 1, every 10 ms.
 
     - silence: where the level is in the lowest quarter between the background of the recording and
-      its speech, as :mod:`asr.segment` has it.
+      its speech, as :mod:`asr.audio.segmentation` has it.
     - voicing: where it is not silent and the autocorrelation has a high peak at the period of a
       pitch of 60 to 400 Hz (Boersma 1993).
     - word boundary: from where the last unit of a word was recognised to where the first one of

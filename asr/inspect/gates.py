@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from asr.audio import SAMPLE_RATE, Samples, audio_duration, load_audio
+from asr.audio.read import SAMPLE_RATE, Samples, audio_duration, load_audio
+from asr.audio.segmentation import LONGEST, is_silent
 from asr.checkpoint import Checkpoint
 from asr.decode import GreedyDecoder
 from asr.errors import AsrError
-from asr.features import extract
+from asr.features.log_mel import extract
+from asr.features.mel import FRAMES_PER_SECOND
 from asr.inspect.events import Following, find_events, follow
 from asr.inspect.memory import Memory, measure_memory
 from asr.inspect.trace import Array, LayerTrace, trace
-from asr.mel import FRAMES_PER_SECOND
-from asr.segment import LONGEST, is_silent
 from asr.transcript import Word
 
 

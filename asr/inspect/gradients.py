@@ -18,13 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from asr.audio import Samples
+from asr.audio.read import Samples
 from asr.checkpoint import Checkpoint
-from asr.config import TrainConfig
+from asr.config.schema import TrainConfig
 from asr.errors import AsrError
-from asr.features import extract
+from asr.features.log_mel import extract
+from asr.features.mel import FRAMES_PER_SECOND, HOP
 from asr.inspect.trace import Array
-from asr.mel import FRAMES_PER_SECOND, HOP
 from asr.model import AcousticModel
 from asr.recurrent import CELLS, RecurrentLayer
 from asr.runtime.files import atomic

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from asr.errors import AsrError
-from asr.features import log_mel
+from asr.features.log_mel import log_mel
+from asr.features.mel import FRAMES_PER_SECOND
 from asr.inspect.events import SILENCE
 from asr.inspect.gates import Layer, Listening
 from asr.inspect.gradients import CLIP_NORM, Curve
 from asr.inspect.trace import Array
-from asr.mel import FRAMES_PER_SECOND
 from asr.runtime.files import atomic
 from asr.tokenizer import BLANK
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from asr.cells import Cell, Gru, Lstm, PeepholeLstm, Rnn, Unrolled
-from asr.mel import FRAMES_PER_SECOND
+from asr.features.mel import FRAMES_PER_SECOND
 from asr.model import AcousticModel, Emissions
 from asr.recurrent import RecurrentLayer
 

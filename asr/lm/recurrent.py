@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
-from asr.config import RecurrentConfig
+from asr.config.schema import RecurrentConfig
 from asr.lm.recurrent_file import BORDER, UNSPELLED, RecurrentFile, read_recurrent
 from asr.tokenizer import BpeTokenizer, UnrepresentableText
 

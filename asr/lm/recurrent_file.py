@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from asr.config import RecurrentConfig, validate
+from asr.config.schema import RecurrentConfig, validate
 from asr.errors import AsrError
 from asr.runtime.files import atomic, why_unreadable
 from asr.tokenizer import BpeTokenizer

@@ -16,7 +16,7 @@ from rich.progress import TextColumn
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from asr.config import RecurrentConfig
+from asr.config.schema import RecurrentConfig
 from asr.errors import AsrError
 from asr.lm.recurrent import RecurrentModel, sentence_losses
 from asr.lm.recurrent_file import BORDER

@@ -23,10 +23,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from asr.audio import SAMPLE_RATE, Samples, load_audio
+from asr.audio.read import SAMPLE_RATE, Samples, load_audio
 from asr.errors import AsrError
-from asr.features import log_mel
-from asr.mel import FRAMES_PER_SECOND
+from asr.features.log_mel import log_mel
+from asr.features.mel import FRAMES_PER_SECOND
 from asr.recognise import Recogniser
 from asr.runtime.progress import track
 from asr.tokenizer import BLANK

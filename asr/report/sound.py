@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import soundfile
 
-from asr.audio import SAMPLE_RATE, load_audio
+from asr.audio.read import SAMPLE_RATE, load_audio
 from asr.errors import AsrError
 from asr.runtime.progress import track
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from asr.config import SpellerConfig
+from asr.config.schema import SpellerConfig
 from asr.errors import AsrError
 from asr.model import AcousticModel
 

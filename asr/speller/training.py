@@ -19,12 +19,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from asr.batch import Targets
 from asr.card import speller_card
 from asr.checkpoint import Checkpoint, load_model, save_model
-from asr.config import Recipe, SpellerRecipe
+from asr.config.schema import Recipe, SpellerRecipe
 from asr.ctc import ctc
 from asr.data import TrainingSet, frames_needed, load_training_set
 from asr.dev_set import DevSet
 from asr.errors import AsrError
-from asr.mel import FRAMES_PER_SECOND
+from asr.features.mel import FRAMES_PER_SECOND
 from asr.model import AcousticModel, dropout_from
 from asr.model_folder import WEIGHTS
 from asr.optimise import make_optimizers, one_cycle, set_rate

@@ -137,8 +137,8 @@ class AugmentConfig(Section):
     # The voice's frequencies are stretched by up to this part, up or down, as if the vocal tract
     # were shorter or longer (Jaitly and Hinton 2013).
     vocal_tract: Annotated[float, Field(ge=0, le=0.3)] = 0.0
-    # Parts of the utterances that are heard through another channel (asr.channels); an utterance
-    # may have several.
+    # Parts of the utterances that are heard through another channel (asr.audio.degradation); an
+    # utterance may have several.
     noise: Fraction = 0.0  # white to brown, 5 to 30 dB below the speech
     echo: Fraction = 0.0  # of a room with 0.2 to 0.8 s of reverberation
     telephone: Fraction = 0.0

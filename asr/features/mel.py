@@ -1,7 +1,7 @@
 """The frames and filters of log-mel features, and the policy that brings them to one scale.
 
-Whoever makes features, :mod:`asr.features` with torch or :mod:`asr.engines.features` without,
-takes them from here.
+Whoever makes features, :mod:`asr.features.log_mel` with torch or :mod:`asr.engines.features`
+without, takes them from here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.audio import SAMPLE_RATE
+from asr.audio.read import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,8 +1,8 @@
 """Long audio to stretches that a model can hear as one utterance each.
 
 A model knows utterances of some seconds: their features are normalised over the whole
-(:mod:`asr.features`), and each direction of it reads to the end. So a recording is cut at its
-pauses, where nothing is said that a cut could harm.
+(:mod:`asr.features.log_mel`), and each direction of it reads to the end. So a recording is cut at
+its pauses, where nothing is said that a cut could harm.
 
 Pauses are found by energy alone. Neither a voice activity detector nor the model's own blanks
 would serve better: what is wanted is not where speech is, which the recogniser tells by itself,
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.audio import SAMPLE_RATE, Samples
+from asr.audio.read import SAMPLE_RATE, Samples
 
 LONGEST = 36.0  # seconds; a recording that is no longer stays whole, as all of LibriSpeech's do
 

@@ -16,7 +16,17 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from asr.mel import FLOOR, HOP, LEVEL, MOST_GAIN, SPREAD, WINDOW, feature_frames, filters, gain
+from asr.features.mel import (
+    FLOOR,
+    HOP,
+    LEVEL,
+    MOST_GAIN,
+    SPREAD,
+    WINDOW,
+    feature_frames,
+    filters,
+    gain,
+)
 
 
 def log_mel(samples: Tensor, bins: int = 80, warp: float = 1.0) -> Tensor:

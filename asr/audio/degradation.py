@@ -1,7 +1,7 @@
 """What lies between a mouth and a recording: noise, a room, the telephone, the distance.
 
 Each is a function of a signal and of chance, used twice: training hears its speech through them
-(:class:`asr.config.AugmentConfig`), and scripts/degrade makes test sets with them.
+(:class:`asr.config.schema.AugmentConfig`), and scripts/degrade makes test sets with them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.audio import SAMPLE_RATE, Samples
+from asr.audio.read import SAMPLE_RATE, Samples
 
 Random = np.random.Generator
 

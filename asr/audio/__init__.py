@@ -1,0 +1,1 @@
+"""Sound files to 16 kHz samples, segmentation at pauses, simulated degradation."""

@@ -1,0 +1,1 @@
+"""Samples to normalised log-mel frames."""
