@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.audio.read import Samples, load_audio
+from asr.corpora.manifest import Utterance
 from asr.errors import AsrError
-from asr.manifest import Utterance
 from asr.runtime.files import atomic, remove, write_text
 from asr.runtime.progress import track
 

@@ -25,9 +25,9 @@ from asr.audio.read import SAMPLE_RATE
 from asr.batch import Batch, Masks, Targets
 from asr.cache import AudioCache, open_cache
 from asr.config.schema import AugmentConfig, DataConfig
+from asr.corpora.manifest import Utterance, read_manifest
 from asr.errors import AsrError
 from asr.features.mel import feature_frames
-from asr.manifest import Utterance, read_manifest
 from asr.tokenizer import Tokenizer, UnrepresentableText
 
 

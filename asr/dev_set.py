@@ -10,10 +10,10 @@ from asr.audio.read import Samples
 from asr.cache import open_cache
 from asr.checkpoint import Checkpoint
 from asr.config.schema import DataConfig
+from asr.corpora.manifest import Utterance
 from asr.data import manifest_path, read_manifests
 from asr.decode import GreedyDecoder
 from asr.engines.pytorch import TorchEngine
-from asr.manifest import Utterance
 from asr.recognise import Recogniser
 from asr.score import Score, score
 

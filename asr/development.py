@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from asr.audio.read import load_audio
 from asr.config.schema import HeadName
+from asr.corpora.manifest import Utterance
 from asr.decode.config import OTHER_HEAD
 from asr.errors import AsrError
-from asr.manifest import Utterance
 from asr.recognise import Recogniser
 from asr.runtime.progress import track
 from asr.text import normalise

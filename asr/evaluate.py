@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from asr.corpora.librispeech import find_subsets, read_subset
+from asr.corpora.manifest import Utterance, scan_manifest
 from asr.errors import AsrError
-from asr.manifest import Utterance, scan_manifest
 from asr.pairing import UtteranceText
 from asr.results import Evaluation
 from asr.runtime.progress import track

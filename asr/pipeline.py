@@ -25,6 +25,7 @@ import asr
 from asr.card import with_results
 from asr.config.schema import DataConfig, Recipe
 from asr.corpora import folder, librispeech
+from asr.corpora.manifest import read_manifest
 from asr.corpora.summary import print_summary
 from asr.data import manifest_path
 from asr.decode.config import (
@@ -36,7 +37,6 @@ from asr.decode.config import (
 )
 from asr.errors import AsrError
 from asr.evaluate import describe_run, evaluate, read_data
-from asr.manifest import read_manifest
 from asr.model_folder import CARD, WEIGHTS, open_model
 from asr.results import to_record
 from asr.runtime.files import digest, remove, write_text

@@ -18,6 +18,7 @@ from itertools import product
 import numpy as np
 
 from asr import doubt
+from asr.corpora.manifest import Utterance
 from asr.decode import BeamOptions, GreedyDecoder, Hypothesis, make_decoder, prior
 from asr.decode.calibration import Calibration, calibration_error
 from asr.decode.config import DecoderConfig, load_parts, load_second_pass
@@ -25,7 +26,6 @@ from asr.decode.options import MOST_PRIOR_WEIGHT, SecondPassWeights
 from asr.decode.second_pass import SecondPass, weigh
 from asr.development import Development, hear
 from asr.engines import load_engine, padded
-from asr.manifest import Utterance
 from asr.model_folder import ModelFolder
 from asr.recognise import Recogniser
 from asr.reweigh import Candidates, reweigh

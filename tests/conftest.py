@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.manifest import read_manifest, write_manifest
+from asr.corpora.manifest import read_manifest, write_manifest
 
 LIBRIVOX = Path(__file__).parent / "data" / "librivox" / "librivox.jsonl"
 LIBRISPEECH = Path(__file__).resolve().parents[2] / "shared" / "librispeech" / "LibriSpeech"

@@ -25,7 +25,7 @@ import numpy as np
 
 from asr import cli
 from asr.audio.read import load_audio
-from asr.manifest import Utterance, read_manifest, write_manifest
+from asr.corpora.manifest import Utterance, read_manifest, write_manifest
 
 CLIPS = Path(__file__).parent / "data" / "librivox" / "librivox.jsonl"
 SEED = 9

@@ -22,7 +22,7 @@ from asr.align.viterbi import Spans, best_path
 from asr.align.writers import WRITERS
 from asr.audio.read import SAMPLE_RATE, load_audio
 from asr.commands import align as command
-from asr.manifest import write_manifest
+from asr.corpora.manifest import write_manifest
 from asr.tokenizer import BpeTokenizer, CharacterTokenizer, PhoneTokenizer
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from asr.corpora.folder import prepare
+from asr.corpora.manifest import read_manifest
 from asr.corpora.summary import Problem, Reason
 from asr.errors import AsrError
-from asr.manifest import read_manifest
 
 SPEECH = sorted((Path(__file__).parent / "data" / "librivox").glob("*.wav"))
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "common-voice"

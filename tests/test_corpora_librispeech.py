@@ -9,9 +9,9 @@ import soundfile
 from rich.console import Console
 
 from asr.corpora.librispeech import prepare, read_subset
+from asr.corpora.manifest import read_manifest
 from asr.corpora.summary import Problem, Reason, print_summary
 from asr.errors import AsrError
-from asr.manifest import read_manifest
 
 SPEECH = sorted((Path(__file__).parent / "data" / "librivox").glob("*.wav"))
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "librispeech"

@@ -6,6 +6,7 @@ import torch
 
 from asr.cache import open_cache
 from asr.config.schema import AugmentConfig, DataConfig
+from asr.corpora.manifest import write_manifest
 from asr.data import (
     TrainingSet,
     frames_needed,
@@ -16,7 +17,6 @@ from asr.data import (
 from asr.errors import AsrError
 from asr.features.log_mel import extract
 from asr.features.mel import feature_frames
-from asr.manifest import write_manifest
 from asr.tokenizer import CharacterTokenizer
 
 TOKENIZER = CharacterTokenizer()

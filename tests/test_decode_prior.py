@@ -9,11 +9,11 @@ import torch
 import asr
 from asr.audio.read import load_audio
 from asr.cli import main
+from asr.corpora.manifest import write_manifest
 from asr.decode import BeamOptions, GreedyDecoder, make_decoder, prior
 from asr.decode.config import read_decoder_config, write_decoder_config
 from asr.engines import load_engine
 from asr.errors import AsrError
-from asr.manifest import write_manifest
 from asr.model_folder import find_model, open_model
 from asr.recognise import Recogniser
 from asr.tokenizer import CharacterTokenizer

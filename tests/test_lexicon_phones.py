@@ -9,11 +9,11 @@ import yaml
 
 import asr
 from asr.config.schema import load_recipe
+from asr.corpora.manifest import write_manifest
 from asr.evaluate import DataSet, evaluate
 from asr.lexicon import Lexicon
 from asr.lexicon.build import build_lexicon
 from asr.lexicon.pronouncer import english
-from asr.manifest import write_manifest
 from asr.results import to_record
 from asr.score import score
 from asr.tokenizer import BLANK, PhoneTokenizer, UnrepresentableText, load_tokenizer

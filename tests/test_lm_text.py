@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asr.corpora import text as reading
+from asr.corpora.manifest import Utterance, write_manifest
+from asr.corpora.text import STDIN, read_blocks
 from asr.errors import AsrError
-from asr.lm import text as reading
 from asr.lm.corpus import choose_words, read_corpus
 from asr.lm.ngram import EOS
-from asr.lm.text import STDIN, read_blocks
-from asr.manifest import Utterance, write_manifest
 
 WALDEN = (
     "When I wrote the following pages, or rather the bulk of them,\n"

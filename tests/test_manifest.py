@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from asr.corpora.manifest import Utterance, read_manifest, write_manifest
 from asr.errors import AsrError
-from asr.manifest import Utterance, read_manifest, write_manifest
 
 
 def test_what_is_written_is_read(tmp_path):

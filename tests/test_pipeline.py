@@ -10,7 +10,7 @@ import pytest
 import asr
 from asr.cli import main
 from asr.config.schema import load_recipe
-from asr.manifest import write_manifest
+from asr.corpora.manifest import write_manifest
 from asr.model_folder import open_model
 from asr.pipeline import RESULTS, run
 

@@ -6,7 +6,7 @@ import pytest
 
 from asr.checkpoint import load_model
 from asr.config.schema import load_recipe
-from asr.manifest import write_manifest
+from asr.corpora.manifest import write_manifest
 from asr.model_folder import open_model
 from asr.train import train
 

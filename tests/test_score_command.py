@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from asr import cli
+from asr.corpora.manifest import write_manifest
 from asr.errors import AsrError
-from asr.manifest import write_manifest
 from asr.pairing import Paired, UtteranceText, read_transcripts, with_speakers
 from asr.results import from_pairs, to_record
 from asr.tables import print_table

@@ -12,6 +12,7 @@ import asr
 from asr.audio.read import load_audio
 from asr.cli import main
 from asr.config.schema import RecurrentConfig
+from asr.corpora.manifest import write_manifest
 from asr.decode import Hypothesis
 from asr.decode.config import (
     DecoderConfig,
@@ -23,7 +24,6 @@ from asr.decode.options import BeamOptions, SecondPassWeights
 from asr.decode.second_pass import SecondPass, likelihoods, weigh
 from asr.errors import AsrError
 from asr.lm.recurrent_training import train_recurrent
-from asr.manifest import write_manifest
 from asr.model_folder import find_model, open_model
 from asr.reweigh import Candidates, reweigh
 from asr.tokenizer import CharacterTokenizer

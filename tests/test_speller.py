@@ -24,10 +24,10 @@ from asr.config.schema import (
     SpellerRecipe,
     load_recipe,
 )
+from asr.corpora.manifest import write_manifest
 from asr.data import load_training_set
 from asr.engines.pytorch import TorchEngine
 from asr.errors import AsrError
-from asr.manifest import write_manifest
 from asr.model import AcousticModel
 from asr.model_folder import find_model
 from asr.runtime.interrupt import Interrupted

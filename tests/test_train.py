@@ -17,8 +17,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from asr.checkpoint import Checkpoint, load_model, save_model
 from asr.config.schema import TrainConfig, load_recipe
+from asr.corpora.manifest import write_manifest
 from asr.errors import AsrError
-from asr.manifest import write_manifest
 from asr.model import AcousticModel
 from asr.runtime.device import choose_device
 from asr.runtime.interrupt import Interrupted

@@ -140,7 +140,7 @@ def _read_pairs(options: argparse.Namespace) -> tuple[list[_Pair], list[AsrError
 
 def _read_manifest(path: Path) -> tuple[list[_Pair], list[AsrError]]:
     """Pairs called by their ids; what can't be the name of a file of its own is a problem."""
-    from asr.manifest import scan_manifest
+    from asr.corpora.manifest import scan_manifest
 
     utterances, problems = scan_manifest(path, durations=False)
     pairs: dict[str, _Pair] = {}

@@ -260,7 +260,7 @@ def _signals(arguments: Sequence[str]) -> tuple[list[Samples], bool]:
 
 def _recordings(arguments: Sequence[str]) -> Iterator[Path]:
     from asr.audio.read import find_audio
-    from asr.manifest import read_manifest
+    from asr.corpora.manifest import read_manifest
 
     for argument in arguments:
         path = Path(argument)

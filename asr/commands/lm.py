@@ -122,8 +122,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 def _train(options: argparse.Namespace) -> int:
     """A model from text."""
+    from asr.corpora.text import STDIN
     from asr.lm.files import save
-    from asr.lm.text import STDIN
     from asr.lm.train import train as train_model
     from asr.runtime.textfile import read_text
     from asr.text import normalise

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr.audio.read import audio_duration
+from asr.corpora.manifest import Utterance
 from asr.corpora.summary import Problem, Reason
 from asr.errors import AsrError
-from asr.manifest import Utterance
 from asr.runtime.files import printable
 from asr.runtime.progress import track
 from asr.text import foreign_characters, normalise

@@ -10,6 +10,7 @@ from pathlib import Path
 from asr.audio.read import find_audio
 from asr.corpora.download import ARCHIVES, BASE_URL, download_archive
 from asr.corpora.entry import Entry, check
+from asr.corpora.manifest import Utterance
 from asr.corpora.summary import (
     Problem,
     Reason,
@@ -18,7 +19,6 @@ from asr.corpora.summary import (
     write_data_set,
 )
 from asr.errors import AsrError
-from asr.manifest import Utterance
 from asr.runtime.files import printable
 from asr.runtime.textfile import read_text
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from asr.corpora.manifest import Utterance, write_manifest
 from asr.errors import AsrError
-from asr.manifest import Utterance, write_manifest
 from asr.runtime.files import write_text
 
 _SHOWN = 20  # problems of one reason on the screen; the file has them all

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from asr.corpora.text import STDIN, read_blocks
 from asr.errors import AsrError
 from asr.lexicon.lexicon import Lexicon, Pronunciation
 from asr.lexicon.pronouncer import Pronouncer, Source
@@ -12,7 +13,6 @@ from asr.lm import load
 from asr.lm.arpa import EXTENSIONS as ARPA
 from asr.lm.binary import is_binary
 from asr.lm.ngram import SPECIAL_WORDS
-from asr.lm.text import STDIN, read_blocks
 from asr.runtime.progress import track
 
 

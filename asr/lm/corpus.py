@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.corpora.text import read_blocks
 from asr.errors import AsrError
 from asr.lm.ngram import BOS, EOS, SPECIAL_WORDS, UNK
-from asr.lm.text import read_blocks
 from asr.text import foreign_characters
 
 _BLOCK = 1 << 22  # ids at a time
@@ -40,7 +40,7 @@ class Corpus:
 
 
 def read_corpus(paths: Sequence[Path], description: str = "reading text") -> Corpus:
-    """Reads text (see :func:`asr.lm.text.read_blocks`); every word has an id of its own.
+    """Reads text (see :func:`asr.corpora.text.read_blocks`); every word has an id of its own.
 
     Raises:
         AsrError: a file can't be read, or there is no word in any.

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr.corpora.text import read_blocks
 from asr.errors import AsrError
 from asr.lm.ngram import NgramModel
-from asr.lm.text import read_blocks
 from asr.tokenizer import BLANK
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def measure(model: NgramModel, texts: Sequence[Path]) -> Perplexity:
 
     Args:
         model: the language model.
-        texts: files as :func:`asr.lm.text.read_blocks` takes them.
+        texts: files as :func:`asr.corpora.text.read_blocks` takes them.
 
     Raises:
         AsrError: a text can't be read, or there is no word in any.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from asr.corpora.text import read_blocks
 from asr.lexicon.pronouncer import english
-from asr.lm.text import read_blocks
 from asr.tokenizer import PhoneTokenizer, Tokenizer, UnrepresentableText
 
 _SHORTEST, _LONGEST = 4, 36  # words; of a longer sentence a part is taken
@@ -20,7 +20,7 @@ class Sentences:
     """Texts in memory.
 
     Args:
-        texts: files as :func:`asr.lm.text.read_blocks` takes them.
+        texts: files as :func:`asr.corpora.text.read_blocks` takes them.
     """
 
     def __init__(self, texts: Sequence[Path]) -> None:

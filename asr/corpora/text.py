@@ -16,8 +16,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
+from asr.corpora.manifest import read_manifest
 from asr.errors import AsrError
-from asr.manifest import read_manifest
 from asr.runtime.files import why_unreadable
 from asr.runtime.progress import bar
 from asr.text import ALPHABET, normalise
