@@ -15,7 +15,7 @@ from asr.data import manifest_path, read_manifests
 from asr.decode import GreedyDecoder
 from asr.engines.pytorch import TorchEngine
 from asr.recognise import Recogniser
-from asr.score import Score, score
+from asr.scoring.error_rates import Score, score
 
 _AT_A_TIME = 16
 

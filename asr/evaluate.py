@@ -12,11 +12,11 @@ from typing import Any
 from asr.corpora.librispeech import find_subsets, read_subset
 from asr.corpora.manifest import Utterance, scan_manifest
 from asr.errors import AsrError
-from asr.pairing import UtteranceText
-from asr.results import Evaluation
 from asr.runtime.progress import track
 from asr.runtime.threads import count_threads
-from asr.score import score
+from asr.scoring.error_rates import score
+from asr.scoring.pairing import UtteranceText
+from asr.scoring.results import Evaluation
 from asr.text import normalise
 from asr.transcribe import Transcriber
 from asr.transcript import Transcript, Word

@@ -38,10 +38,10 @@ from asr.decode.config import (
 from asr.errors import AsrError
 from asr.evaluate import describe_run, evaluate, read_data
 from asr.model_folder import CARD, WEIGHTS, open_model
-from asr.results import to_record
 from asr.runtime.files import digest, remove, write_text
 from asr.runtime.progress import console
-from asr.tables import print_table, to_markdown
+from asr.scoring.results import to_record
+from asr.scoring.tables import print_table, to_markdown
 from asr.tokenizer import PhoneTokenizer
 from asr.train import train
 
@@ -67,8 +67,8 @@ def run(
         download: fetch the subsets that are missing in ``root``.
 
     Returns:
-        One record for each test set and decoder (:func:`asr.results.to_record`), and one sentence
-        for each utterance that could not be scored or tuned on.
+        One record for each test set and decoder (:func:`asr.scoring.results.to_record`), and one
+        sentence for each utterance that could not be scored or tuned on.
     """
     _check(recipe, texts)
     read = _contents(texts)  # first of all: a name may be mistyped

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from asr.decode.hypothesis import Hypothesis
 from asr.decode.options import SecondPassWeights
-from asr.score import score
+from asr.scoring.error_rates import score
 
 Number = TypeVar("Number", np.float64, np.int64)
 

@@ -31,7 +31,7 @@ from asr.recognise import Recogniser
 from asr.reweigh import Candidates, reweigh
 from asr.runtime.progress import console, track
 from asr.runtime.threads import count_threads
-from asr.score import Score, right_words, score
+from asr.scoring.error_rates import Score, right_words, score
 
 Steps = tuple[float, float]  # of LM weight and word bonus: halved from the first to the last
 _COARSE: tuple[Steps, Steps] = ((0.4, 1.0), (0.1, 0.25))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from asr.decode.calibration import UNCALIBRATED, Calibration, calibration_error
-from asr.score import right_words
+from asr.scoring.error_rates import right_words
 
 
 def words(accuracy_of, count=20_000):

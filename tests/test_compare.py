@@ -12,11 +12,11 @@ import pytest
 from test_score import noisy
 
 from asr import cli
-from asr.compare import compare
 from asr.errors import AsrError
-from asr.pairing import Paired, UtteranceText
-from asr.results import from_pairs
-from asr.sclite import write_sclite
+from asr.scoring.comparison import compare
+from asr.scoring.pairing import Paired, UtteranceText
+from asr.scoring.results import from_pairs
+from asr.scoring.sclite import write_sclite
 
 SCTK = f"{os.environ.get('PATH', '')}:/usr/lib/sctk/bin"
 TOOLS = [shutil.which(name, path=SCTK) for name in ("sclite", "sc_stats")]

@@ -14,8 +14,8 @@ from asr.evaluate import DataSet, evaluate
 from asr.lexicon import Lexicon
 from asr.lexicon.build import build_lexicon
 from asr.lexicon.pronouncer import english
-from asr.results import to_record
-from asr.score import score
+from asr.scoring.error_rates import score
+from asr.scoring.results import to_record
 from asr.tokenizer import BLANK, PhoneTokenizer, UnrepresentableText, load_tokenizer
 from asr.train import train
 

@@ -19,7 +19,7 @@ from asr.evaluate import DataSet, describe_run, evaluate
 from asr.features.log_mel import log_mel
 from asr.report import pictures
 from asr.report.write import write_report
-from asr.results import pool, to_details, to_record
+from asr.scoring.results import pool, to_details, to_record
 
 needs_browser = pytest.mark.skipif(
     not (CHROMIUM and CHROMEDRIVER), reason="chromium and chromedriver are not there"

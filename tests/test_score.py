@@ -5,9 +5,9 @@ import jiwer
 import numpy as np
 import pytest
 
-from asr.bootstrap import SEED, interval, redraw, resampling_units
-from asr.realign import fits
-from asr.score import Errors, align, picture, right_words, score
+from asr.scoring.bootstrap import SEED, interval, redraw, resampling_units
+from asr.scoring.error_rates import Errors, align, picture, right_words, score
+from asr.scoring.realign import fits
 
 
 def noisy(count, rate, seed=3, words=12):

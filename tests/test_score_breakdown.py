@@ -2,7 +2,7 @@
 
 import pytest
 
-from asr.breakdown import (
+from asr.scoring.breakdown import (
     Silence,
     by_confidence,
     by_length,
@@ -11,7 +11,7 @@ from asr.breakdown import (
     confusions,
     silence,
 )
-from asr.score import score
+from asr.scoring.error_rates import score
 
 REFERENCES = ["A B", "A B C D E F", "", "", "A"]
 HYPOTHESES = ["A X", "A X C D E", "OH", "", "A"]

@@ -9,9 +9,9 @@ from rich.console import Console
 from asr import cli
 from asr.corpora.manifest import write_manifest
 from asr.errors import AsrError
-from asr.pairing import Paired, UtteranceText, read_transcripts, with_speakers
-from asr.results import from_pairs, to_record
-from asr.tables import print_table
+from asr.scoring.pairing import Paired, UtteranceText, read_transcripts, with_speakers
+from asr.scoring.results import from_pairs, to_record
+from asr.scoring.tables import print_table
 
 TEXTS = {"ann-1": "HELLO THERE", "ann-2": "", "bob-1": "GOOD (UH) MORNING"}
 FORMS = {

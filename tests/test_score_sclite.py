@@ -10,10 +10,10 @@ from test_score import noisy
 
 from asr import cli
 from asr.errors import AsrError
-from asr.pairing import Paired, UtteranceText
-from asr.results import Evaluation, from_pairs
-from asr.sclite import write_sclite
-from asr.score import score
+from asr.scoring.error_rates import score
+from asr.scoring.pairing import Paired, UtteranceText
+from asr.scoring.results import Evaluation, from_pairs
+from asr.scoring.sclite import write_sclite
 from asr.transcript import Word
 
 SCLITE = shutil.which("sclite", path=f"{os.environ.get('PATH', '')}:/usr/lib/sctk/bin")

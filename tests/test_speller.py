@@ -31,7 +31,7 @@ from asr.errors import AsrError
 from asr.model import AcousticModel
 from asr.model_folder import find_model
 from asr.runtime.interrupt import Interrupted
-from asr.score import score
+from asr.scoring.error_rates import score
 from asr.speller.bank import Bank
 from asr.speller.hearing import heard
 from asr.speller.narrow import with_speller

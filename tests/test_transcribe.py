@@ -10,7 +10,7 @@ import torch
 import asr
 from asr.audio.read import SAMPLE_RATE, load_audio
 from asr.errors import AsrError
-from asr.score import score
+from asr.scoring.error_rates import score
 from asr.writers import WRITERS
 
 

@@ -12,7 +12,7 @@ from asr.commands.texts import READS, add_reading, describe, read_hypotheses, re
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from asr.compare import Comparison
+    from asr.scoring.comparison import Comparison
 
 
 def add(groups: Groups) -> None:
@@ -46,9 +46,9 @@ def _compare(options: argparse.Namespace) -> int:
 
     from rich.console import Console
 
-    from asr import compare
-    from asr.results import from_pairs
     from asr.runtime.files import write_text
+    from asr.scoring import comparison as compare
+    from asr.scoring.results import from_pairs
 
     references = read_references(options.reference, options)
     paths = (options.first, options.second)
@@ -72,9 +72,9 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _print(comparison: Comparison, changed: int, console: Console) -> None:
-    from asr.compare import FEW_SEGMENTS, FEW_UNITS
-    from asr.results import to_record
-    from asr.tables import print_table
+    from asr.scoring.comparison import FEW_SEGMENTS, FEW_UNITS
+    from asr.scoring.results import to_record
+    from asr.scoring.tables import print_table
 
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)

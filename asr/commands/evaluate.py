@@ -63,10 +63,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from asr.evaluate import describe_run, evaluate, read_sets
-    from asr.results import pool, to_details, to_record
     from asr.runtime.files import write_text
-    from asr.sclite import write_sclite
-    from asr.tables import print_alignments, print_details, print_table
+    from asr.scoring.results import pool, to_details, to_record
+    from asr.scoring.sclite import write_sclite
+    from asr.scoring.tables import print_alignments, print_details, print_table
 
     sets = read_sets(options.data)
     _check_outputs(options, sets)
@@ -125,7 +125,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _check_outputs(options: argparse.Namespace, sets: Sequence[DataSet]) -> None:
     """Refuses, before the work, what could not be written after it."""
-    from asr.sclite import check_id
+    from asr.scoring.sclite import check_id
 
     for path in (options.hyp, options.json, options.report):
         if path:

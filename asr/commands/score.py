@@ -53,10 +53,10 @@ def _score(options: argparse.Namespace) -> int:
 
     from rich.console import Console
 
-    from asr.results import from_pairs, to_details, to_record
     from asr.runtime.files import write_text
-    from asr.sclite import write_sclite
-    from asr.tables import print_alignments, print_details, print_table
+    from asr.scoring.results import from_pairs, to_details, to_record
+    from asr.scoring.sclite import write_sclite
+    from asr.scoring.tables import print_alignments, print_details, print_table
 
     references = read_references(options.reference, options)
     paired = read_hypotheses(options.hypothesis, references, options)

@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING
 from asr.commands.options import complain
 
 if TYPE_CHECKING:
-    from asr.pairing import Paired, UtteranceText
+    from asr.scoring.pairing import Paired, UtteranceText
 
-FORMATS = ("trn", "txt", "jsonl")  # repeated from asr.pairing, which need not be imported yet
+FORMATS = (
+    "trn",
+    "txt",
+    "jsonl",
+)  # repeated from asr.scoring.pairing, which need not be imported yet
 
 READS = (
     "Transcripts are read from trn files (text, utterance id in parentheses), text files "
@@ -42,7 +46,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
 
 def read_references(path: Path, options: argparse.Namespace) -> list[UtteranceText]:
     """What was said, in the form in which it is compared."""
-    from asr.pairing import read_transcripts, with_speakers
+    from asr.scoring.pairing import read_transcripts, with_speakers
 
     references = _in_form(read_transcripts(path, options.format), options)
     return with_speakers(references, options.speakers) if options.speakers else references
@@ -52,7 +56,7 @@ def read_hypotheses(
     path: Path, references: Sequence[UtteranceText], options: argparse.Namespace
 ) -> Paired:
     """What a recogniser made of it; names what is missing or too much."""
-    from asr.pairing import pair, read_transcripts
+    from asr.scoring.pairing import pair, read_transcripts
 
     paired = pair(references, _in_form(read_transcripts(path, options.format), options))
     for name in paired.missing:

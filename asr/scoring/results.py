@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from asr import breakdown
-from asr.bootstrap import LEVEL, REPLICATES, SEED, Interval, interval
-from asr.pairing import Paired, UtteranceText
-from asr.score import Score, score
+from asr.scoring import breakdown
+from asr.scoring.bootstrap import LEVEL, REPLICATES, SEED, Interval, interval
+from asr.scoring.error_rates import Score, score
+from asr.scoring.pairing import Paired, UtteranceText
 from asr.transcript import Word
 
 Record = dict[str, Any]
@@ -103,7 +103,7 @@ def to_record(evaluation: Evaluation) -> Record:
 
 
 def to_details(evaluation: Evaluation) -> Record:
-    """Where the errors are, for JSON; what :mod:`asr.breakdown` finds."""
+    """Where the errors are, for JSON; what :mod:`asr.scoring.breakdown` finds."""
     scored = evaluation.score
     errors, speakers = scored.utterance_errors, evaluation.speakers
     confused = breakdown.confusions(scored.alignments, _MOST)

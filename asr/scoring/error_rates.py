@@ -3,7 +3,7 @@
 The rates are those of the corpus: all errors over all reference words (or characters), never the
 mean over utterances. Texts are compared as they are; bring both into one form first
 (:func:`asr.text.normalise`). Words are aligned by jiwer with as few edits as possible, and then so
-that as many as possible are right (:mod:`asr.realign`).
+that as many as possible are right (:mod:`asr.scoring.realign`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import cast
 import jiwer
 from rapidfuzz.distance import Levenshtein
 
-from asr.realign import KINDS, Kind, Kinds, fits, most_right
+from asr.scoring.realign import KINDS, Kind, Kinds, fits, most_right
 
 _AS_THEY_ARE = jiwer.Compose([])  # words, already split
 

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.bootstrap import LEVEL, SEED, Unit, redraw, resampling_units
 from asr.errors import AsrError
-from asr.pairing import UtteranceText
-from asr.results import Evaluation, finite, to_record
-from asr.score import Alignment
+from asr.scoring.bootstrap import LEVEL, SEED, Unit, redraw, resampling_units
+from asr.scoring.error_rates import Alignment
+from asr.scoring.pairing import UtteranceText
+from asr.scoring.results import Evaluation, finite, to_record
 
 REPLICATES = 10_000  # the smallest p-value that can be told from zero is 2 in as many
 FEW_SEGMENTS = 50  # below, the normal distribution is a rough guess

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.score import Errors
+from asr.scoring.error_rates import Errors
 
 LEVEL = 0.95
 REPLICATES = 2000  # the ends of the interval then err by 3 % of its width

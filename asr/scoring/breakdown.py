@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from asr.bootstrap import Interval, interval
-from asr.score import Alignment, Errors, sum_errors
+from asr.scoring.bootstrap import Interval, interval
+from asr.scoring.error_rates import Alignment, Errors, sum_errors
 
 LENGTHS = (0, 1, 6, 11, 16, 21, 31, 41)  # words; each begins a group of utterances
 RATES = (0.0, 1.5, 2.0, 2.5, 3.0, 3.5)  # words a second

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from asr.results import Evaluation, Record
-from asr.score import picture
+from asr.scoring.error_rates import picture
+from asr.scoring.results import Evaluation, Record
 
 _NAME = 8  # characters that names have on a line, however narrow the terminal
 _ENDLESS = 1_000_000  # characters, more than any table has
@@ -21,7 +21,8 @@ _WORST = 10  # rows of a list that goes on in the JSON
 
 
 def print_table(records: Sequence[Record], title: str, console: Console) -> None:
-    """The figures of :func:`asr.results.to_record`, each with its ``decoder`` if it has one."""
+    """The figures of :func:`asr.scoring.results.to_record`, each with its ``decoder`` if it has
+    one."""
     has_decoder = any("decoder" in record for record in records)
     has_speed = any(record["rtf"] for record in records)
     table = _table(("set", "decoder") if has_decoder else ("set",))
@@ -59,7 +60,7 @@ def print_table(records: Sequence[Record], title: str, console: Console) -> None
 
 
 def to_markdown(records: Sequence[Record], tuned_on: Mapping[str, str]) -> str:
-    """The error rates of :func:`asr.results.to_record` as a table for a model's card.
+    """The error rates of :func:`asr.scoring.results.to_record` as a table for a model's card.
 
     Args:
         tuned_on: the set that the language model's weights were tuned on, by the set scored.
@@ -75,7 +76,7 @@ def to_markdown(records: Sequence[Record], tuned_on: Mapping[str, str]) -> str:
 
 
 def print_details(name: str, details: Record, console: Console) -> None:
-    """What :func:`asr.results.to_details` found in the set ``name``."""
+    """What :func:`asr.scoring.results.to_details` found in the set ``name``."""
     speakers, worst = details["speakers"], details["speakers"][:_WORST]
     if speakers:
         shown = "" if len(worst) == len(speakers) else f", the worst {_WORST} of {len(speakers)}"

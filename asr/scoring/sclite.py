@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asr.errors import AsrError
-from asr.results import Evaluation
 from asr.runtime.files import write_text
+from asr.scoring.results import Evaluation
 
 _MARKS = re.compile(r"[{}@]|^;;|\s/\s")  # what sclite reads as something other than a word
 _NOBODY = "unknown"  # the speaker of an stm file where none is known

@@ -1,0 +1,1 @@
+"""Reference against hypothesis: error rates, intervals, comparison, tables. No model is needed."""
