@@ -13,10 +13,10 @@ import torch
 from asr.cli import main
 from asr.config.schema import RecurrentConfig
 from asr.errors import AsrError
-from asr.lm.recurrent import load_recurrent
-from asr.lm.recurrent_file import is_recurrent
-from asr.lm.recurrent_scorer import load_scorer
 from asr.lm.recurrent_training import read_sentences, train_recurrent
+from asr.neural_lm.file import is_recurrent
+from asr.neural_lm.network import load_recurrent
+from asr.neural_lm.scorer import load_scorer
 from asr.tokenizer import BpeTokenizer
 
 CONFIG = RecurrentConfig(
@@ -221,7 +221,7 @@ def test_a_very_long_sentence_is_scored_in_parts(trained, monkeypatch):
     model, _ = trained
     sentence = "THE KING WALKED DOWN THE LONG STAIRS WITH A CROWN"
     whole = model.log_probs([sentence, "THE CAT"])
-    monkeypatch.setattr("asr.lm.recurrent._SCORED", 7)
+    monkeypatch.setattr("asr.neural_lm.network._SCORED", 7)
     lengths = []
     hook = model.lstm.register_forward_hook(lambda _, inputs, __: lengths.append(inputs[0].size(1)))
     assert model.log_probs([sentence, "THE CAT"]) == pytest.approx(whole, abs=1e-4)

@@ -180,10 +180,10 @@ def _perplexity(options: argparse.Namespace) -> int:
 
     from asr.lm.files import load
     from asr.lm.perplexity import measure, measure_recurrent
-    from asr.lm.recurrent_file import is_recurrent
+    from asr.neural_lm.file import is_recurrent
 
     if is_recurrent(options.lm):
-        from asr.lm.recurrent import load_recurrent
+        from asr.neural_lm.network import load_recurrent
 
         predict = partial(measure_recurrent, load_recurrent(options.lm))
     else:

@@ -184,7 +184,7 @@ def load_second_pass(
         AsrError: its language model can't be read, or its weights ask for a head that is not there.
     """
     from asr.decode.second_pass import SecondPass
-    from asr.lm.recurrent_scorer import load_scorer
+    from asr.neural_lm.scorer import load_scorer
 
     settings = config.second_pass
     assert settings is not None

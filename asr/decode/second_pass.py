@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from asr.config.schema import HeadName
 from asr.decode.hypothesis import Hypothesis
 from asr.decode.options import SecondPassWeights
-from asr.lm.recurrent_scorer import RecurrentScorer
+from asr.neural_lm.scorer import RecurrentScorer
 from asr.tokenizer import BLANK, Tokenizer, UnrepresentableText
 
 _IMPOSSIBLE = -1e4  # natural logarithm, of a text that the frames are too few for

@@ -14,7 +14,7 @@ from asr.lm.ngram import NgramModel
 from asr.tokenizer import BLANK
 
 if TYPE_CHECKING:
-    from asr.lm.recurrent import RecurrentModel
+    from asr.neural_lm.network import RecurrentModel
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from torch.nn.utils.rnn import pad_sequence
 from asr.config.schema import RecurrentConfig
 from asr.corpora.text import STDIN, read_blocks
 from asr.errors import AsrError
-from asr.lm.recurrent import RecurrentModel, sentence_losses
-from asr.lm.recurrent_file import BORDER
+from asr.neural_lm.file import BORDER
+from asr.neural_lm.network import RecurrentModel, sentence_losses
 from asr.optimise import adamw, one_cycle, set_rate
 from asr.runtime.device import autocast, choose_device, choose_precision
 from asr.runtime.files import atomic, remove

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from asr.engines import kernels
 from asr.engines.kernels import Floats, Weights
-from asr.lm.recurrent_file import BORDER, UNSPELLED, RecurrentFile, read_recurrent
+from asr.neural_lm.file import BORDER, UNSPELLED, RecurrentFile, read_recurrent
 from asr.tokenizer import UnrepresentableText
 
 # Beginnings whose next units are weighed together, which is quicker than length by length.
@@ -34,7 +34,7 @@ class _Memory:
 
 
 class RecurrentScorer:
-    """Says how likely texts are, as :meth:`asr.lm.recurrent.RecurrentModel.log_probs` does.
+    """Says how likely texts are, as :meth:`asr.neural_lm.network.RecurrentModel.log_probs` does.
 
     Made for texts that are much alike: what several begin with is read once.
     """

@@ -36,7 +36,7 @@ class RecurrentFile:
 
     config: RecurrentConfig
     tokenizer: BpeTokenizer
-    weights: Mapping[str, Floats]  # by the names of :class:`asr.lm.recurrent.RecurrentModel`
+    weights: Mapping[str, Floats]  # by the names of :class:`asr.neural_lm.network.RecurrentModel`
 
     def write(self, path: str | Path) -> None:
         """Writes the file.

@@ -3,7 +3,7 @@ Sundermeyer et al. 2012).
 
 It remembers the whole sentence where an n-gram model remembers two words, but is far too slow to be
 asked at every step of a search: a second pass asks it about the search's best readings, by
-:mod:`asr.lm.recurrent_scorer`.
+:mod:`asr.neural_lm.scorer`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
 from asr.config.schema import RecurrentConfig
-from asr.lm.recurrent_file import BORDER, UNSPELLED, RecurrentFile, read_recurrent
+from asr.neural_lm.file import BORDER, UNSPELLED, RecurrentFile, read_recurrent
 from asr.tokenizer import BpeTokenizer, UnrepresentableText
 
 State = tuple[Tensor, Tensor]  # of the LSTM
