@@ -165,7 +165,7 @@ class Speller(nn.Module):
     """What the encoder says, told in codes of which a head can tell units.
 
     A recurrent layer of the main head's own, which learns how words are spelled whose sounds the
-    encoder knows (:mod:`asr.speller`).
+    encoder knows (:mod:`asr.training.speller`).
     """
 
     def __init__(self, config: SpellerConfig, encoder: EncoderConfig, width: int) -> None:

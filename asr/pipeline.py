@@ -27,7 +27,6 @@ from asr.config.schema import DataConfig, Recipe
 from asr.corpora import folder, librispeech
 from asr.corpora.manifest import read_manifest
 from asr.corpora.summary import print_summary
-from asr.data import manifest_path
 from asr.decode.config import (
     DECODER,
     DecoderConfig,
@@ -43,7 +42,8 @@ from asr.runtime.progress import console
 from asr.scoring.results import to_record
 from asr.scoring.tables import print_table, to_markdown
 from asr.tokenizer import PhoneTokenizer
-from asr.train import train
+from asr.training.acoustic import train
+from asr.training.dataset import manifest_path
 
 RESULTS = "results.json"
 LANGUAGE_MODEL = "words.lm"
@@ -155,7 +155,7 @@ def _holding(roots: Sequence[Path], *paths: str) -> Path:
 
 def _train_speller(recipe: Recipe, model: Path, sources: Sequence[Path], read: Contents) -> Path:
     """Gives the model a speller; returns the folder of the new one."""
-    from asr.speller.training import train_speller
+    from asr.training.speller.train import train_speller
 
     assert recipe.speller is not None
     settings = recipe.speller.model_dump(mode="json")
@@ -205,7 +205,7 @@ def _train_recurrent(
     recipe: Recipe, model: Path, sources: Sequence[Path], read: Contents
 ) -> Record:
     """Makes the language model of the second pass; returns what it was made from."""
-    from asr.lm.recurrent_training import train_recurrent
+    from asr.training.lstm_lm import train_recurrent
 
     config = recipe.lm.recurrent
     assert config is not None

@@ -8,8 +8,8 @@ import pytest
 import soundfile
 
 from asr.audio.read import load_audio
-from asr.cache import open_cache
 from asr.errors import AsrError
+from asr.training.audio_cache import open_cache
 
 
 def test_holds_what_the_files_hold(tmp_path, librivox):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from asr.ctc import ctc
+from asr.training.ctc_loss import ctc
 
 
 def batch(units, targets, frames, spread=1.0, seed=1):

@@ -4,20 +4,20 @@ from itertools import pairwise
 import pytest
 import torch
 
-from asr.cache import open_cache
 from asr.config.schema import AugmentConfig, DataConfig
 from asr.corpora.manifest import write_manifest
-from asr.data import (
+from asr.errors import AsrError
+from asr.features.log_mel import extract
+from asr.features.mel import feature_frames
+from asr.tokenizer import CharacterTokenizer
+from asr.training.audio_cache import open_cache
+from asr.training.dataset import (
     TrainingSet,
     frames_needed,
     load_batches,
     load_training_set,
     plan_epoch,
 )
-from asr.errors import AsrError
-from asr.features.log_mel import extract
-from asr.features.mel import feature_frames
-from asr.tokenizer import CharacterTokenizer
 
 TOKENIZER = CharacterTokenizer()
 

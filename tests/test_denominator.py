@@ -6,12 +6,12 @@ import math
 import pytest
 import torch
 
-from asr.batch import Targets
 from asr.config.schema import TrainConfig
-from asr.ctc import ctc
-from asr.denominator import denominator, trigram
-from asr.loss import training_loss
 from asr.model import Emissions
+from asr.training.batch import Targets
+from asr.training.ctc_loss import ctc
+from asr.training.denominator import denominator, trigram
+from asr.training.loss import training_loss
 
 UNITS = 4
 MODEL = trigram([[1, 2, 3], [2, 2, 1], [3]], UNITS)

@@ -17,7 +17,7 @@ from asr.lexicon.pronouncer import english
 from asr.scoring.error_rates import score
 from asr.scoring.results import to_record
 from asr.tokenizer import BLANK, PhoneTokenizer, UnrepresentableText, load_tokenizer
-from asr.train import train
+from asr.training.acoustic import train
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ import torch
 from asr.cli import main
 from asr.config.schema import RecurrentConfig
 from asr.errors import AsrError
-from asr.lm.recurrent_training import read_sentences, train_recurrent
 from asr.neural_lm.file import is_recurrent
 from asr.neural_lm.network import load_recurrent
 from asr.neural_lm.scorer import load_scorer
 from asr.tokenizer import BpeTokenizer
+from asr.training.lstm_lm import read_sentences, train_recurrent
 
 CONFIG = RecurrentConfig(
     units=60,

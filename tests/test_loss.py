@@ -4,11 +4,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from asr.batch import Targets
 from asr.config.schema import TrainConfig
-from asr.ctc import ctc
-from asr.loss import consistency_loss, training_loss
 from asr.model import Emissions
+from asr.training.batch import Targets
+from asr.training.ctc_loss import ctc
+from asr.training.loss import consistency_loss, training_loss
 
 
 def log_probs(*shape):

@@ -3,8 +3,8 @@ import torch
 
 from asr.config.schema import ModelConfig
 from asr.model import AcousticModel
-from asr.muon import Muon, orthogonal
-from asr.optimise import make_optimizers, one_cycle
+from asr.training.muon import Muon, orthogonal
+from asr.training.optimizers import make_optimizers, one_cycle
 
 
 def test_the_rate_rises_to_its_peak_and_falls_to_zero():

@@ -8,7 +8,7 @@ from asr.checkpoint import load_model
 from asr.config.schema import load_recipe
 from asr.corpora.manifest import write_manifest
 from asr.model_folder import open_model
-from asr.train import train
+from asr.training.acoustic import train
 
 RECIPES = sorted((Path(__file__).resolve().parents[1] / "recipes").glob("*.yaml"))
 

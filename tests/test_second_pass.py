@@ -23,10 +23,10 @@ from asr.decode.config import (
 from asr.decode.options import BeamOptions, SecondPassWeights
 from asr.decode.second_pass import SecondPass, likelihoods, weigh
 from asr.errors import AsrError
-from asr.lm.recurrent_training import train_recurrent
 from asr.model_folder import find_model, open_model
 from asr.reweigh import Candidates, reweigh
 from asr.tokenizer import CharacterTokenizer
+from asr.training.lstm_lm import train_recurrent
 
 
 @pytest.fixture(scope="module")

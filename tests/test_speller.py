@@ -25,19 +25,19 @@ from asr.config.schema import (
     load_recipe,
 )
 from asr.corpora.manifest import write_manifest
-from asr.data import load_training_set
 from asr.engines.pytorch import TorchEngine
 from asr.errors import AsrError
 from asr.model import AcousticModel
 from asr.model_folder import find_model
 from asr.runtime.interrupt import Interrupted
 from asr.scoring.error_rates import score
-from asr.speller.bank import Bank
-from asr.speller.hearing import heard
-from asr.speller.narrow import with_speller
-from asr.speller.sentences import Reader, Sentences
-from asr.speller.training import _Examples, train_speller
 from asr.tokenizer import CharacterTokenizer, PhoneTokenizer, UnrepresentableText
+from asr.training.dataset import load_training_set
+from asr.training.speller.bank import Bank
+from asr.training.speller.encoder_outputs import heard
+from asr.training.speller.network import with_speller
+from asr.training.speller.sentences import Reader, Sentences
+from asr.training.speller.train import _Examples, train_speller
 
 SHAPE = SpellerConfig(inputs=8, hidden=12, code=10)
 RECIPE = """

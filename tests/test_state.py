@@ -8,9 +8,9 @@ from torch.optim.swa_utils import AveragedModel
 from asr.config.schema import Recipe, validate
 from asr.errors import AsrError
 from asr.model import AcousticModel
-from asr.optimise import make_optimizers
-from asr.state import Progress, TrainingState, read_record
 from asr.tokenizer import CharacterTokenizer
+from asr.training.optimizers import make_optimizers
+from asr.training.state import Progress, TrainingState, read_record
 
 RECIPE = {
     "name": "small",

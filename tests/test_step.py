@@ -5,13 +5,13 @@ import torch
 from torch.amp.grad_scaler import GradScaler
 
 from asr.audio.read import load_audio
-from asr.batch import Batch, Masks, Targets
 from asr.config.schema import EncoderConfig, ModelConfig, TrainConfig
 from asr.features.mel import feature_frames
-from asr.loss import training_loss
 from asr.model import AcousticModel
-from asr.step import backward, split
 from asr.tokenizer import CharacterTokenizer
+from asr.training.batch import Batch, Masks, Targets
+from asr.training.gradients import backward, split
+from asr.training.loss import training_loss
 
 CONFIG = TrainConfig(consistency_weight=0.3, intermediate_weight=0.4)
 

@@ -22,9 +22,9 @@ from asr.errors import AsrError
 from asr.model import AcousticModel
 from asr.runtime.device import choose_device
 from asr.runtime.interrupt import Interrupted
-from asr.state import Progress, read_state
 from asr.tokenizer import BpeTokenizer
-from asr.train import MODEL, STATE, train
+from asr.training.acoustic import MODEL, STATE, train
+from asr.training.state import Progress, read_state
 
 RECIPE = """
 name: tiny

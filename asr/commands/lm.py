@@ -152,7 +152,7 @@ def _train(options: argparse.Namespace) -> int:
 def _train_recurrent(options: argparse.Namespace) -> int:
     """An LSTM model from text."""
     from asr.config.schema import RecurrentConfig, apply_settings
-    from asr.lm.recurrent_training import train_recurrent
+    from asr.training.lstm_lm import train_recurrent
 
     _check_output(options.output, exact=False)
     config = apply_settings(RecurrentConfig, options.set, "the command")

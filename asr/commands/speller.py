@@ -36,7 +36,7 @@ def _speller(options: argparse.Namespace) -> int:
     """A model that spells."""
     from asr.config.schema import load_recipe
     from asr.model_folder import find_model
-    from asr.speller.training import train_speller
+    from asr.training.speller.train import train_speller
 
     recipe = load_recipe(options.recipe, options.settings)
     source = find_model(options.model)

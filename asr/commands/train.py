@@ -22,7 +22,7 @@ def add(groups: Groups) -> None:
 def _train(options: argparse.Namespace) -> int:
     """The model of a recipe."""
     from asr.config.schema import load_recipe
-    from asr.train import train as train_recipe
+    from asr.training.acoustic import train as train_recipe
 
     model = train_recipe(load_recipe(options.recipe, options.settings), resume=options.resume)
     print(f"the model is in {model}")

@@ -154,7 +154,7 @@ class TrainConfig(Section):
 
     epochs: Positive = 40
     patience: Natural = 0  # epochs without fewer wrong words on dev that end it early; 0: none do
-    optimizer: OptimizerName = "adamw"  # asr.optimise says what they do
+    optimizer: OptimizerName = "adamw"  # asr.training.optimizers says what they do
     batch_seconds: Seconds = 160.0  # audio in a batch, padding and second views included
     peak_rate: Annotated[float, Field(gt=0)] = 2e-3
     warm_up: Fraction = 0.1  # the part of training in which the rate rises; then half a cosine
@@ -169,7 +169,7 @@ class TrainConfig(Section):
     consistency_start: Fraction = 0.5
     # Above 0, the transcript must be likelier than what else a language model of units thinks well
     # of, in the head that a search with a language model is to read: 1 is CTC-CRF, what is less
-    # mixes it with CTC (asr.denominator).
+    # mixes it with CTC (asr.training.denominator).
     denominator_weight: Fraction = 0.0
     denominator_head: HeadName = "main"
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.998  # of the averaged weights, per step

@@ -1,9 +1,10 @@
 """Several things at once.
 
 A recurrent step is a small matrix product; two threads that share each of them spend their time
-waiting for one another. So on a CPU each half of a batch in training (:mod:`asr.step`), and each
-direction of a layer otherwise, is given a thread of its own. The results are the same to the bit as
-one after the other on one thread. On a GPU each direction is given a stream.
+waiting for one another. So on a CPU each half of a batch in training
+(:mod:`asr.training.gradients`), and each direction of a layer otherwise, is given a thread of its
+own. The results are the same to the bit as one after the other on one thread. On a GPU each
+direction is given a stream.
 
 What a step of training begins with does not wait for the step before: it is made in a thread, too.
 """

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import torch
 
 from asr.audio.read import Samples
-from asr.cache import open_cache
 from asr.checkpoint import Checkpoint
 from asr.config.schema import DataConfig
 from asr.corpora.manifest import Utterance
-from asr.data import manifest_path, read_manifests
 from asr.decode import GreedyDecoder
 from asr.engines.pytorch import TorchEngine
 from asr.recognise import Recogniser
 from asr.scoring.error_rates import Score, score
+from asr.training.audio_cache import open_cache
+from asr.training.dataset import manifest_path, read_manifests
 
 _AT_A_TIME = 16
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from asr.attention import LocalAttention
 from asr.cells import Cell, PeepholeLstm
 from asr.config.schema import OptimizerName
-from asr.muon import Muon
+from asr.training.muon import Muon
 
 
 def make_optimizers(

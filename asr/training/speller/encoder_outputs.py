@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asr.data import Draw, TrainingSet, plan_epoch
 from asr.errors import AsrError
 from asr.model import AcousticModel, dropout_from
 from asr.runtime.files import remove
 from asr.runtime.progress import track
 from asr.runtime.torch_pair import torchaudio
-from asr.speller.bank import Bank
 from asr.tokenizer import BLANK
+from asr.training.dataset import Draw, TrainingSet, plan_epoch
+from asr.training.speller.bank import Bank
 
 _BATCH_SECONDS = 320.0
 

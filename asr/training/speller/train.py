@@ -16,29 +16,29 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from asr.batch import Targets
 from asr.card import speller_card
 from asr.checkpoint import Checkpoint, load_model, save_model
 from asr.config.schema import Recipe, SpellerRecipe
-from asr.ctc import ctc
-from asr.data import TrainingSet, frames_needed, load_training_set
-from asr.dev_set import DevSet
 from asr.errors import AsrError
 from asr.features.mel import FRAMES_PER_SECOND
 from asr.model import AcousticModel, dropout_from
 from asr.model_folder import WEIGHTS
-from asr.optimise import make_optimizers, one_cycle, set_rate
 from asr.runtime.files import atomic, digest, remove
 from asr.runtime.interrupt import Interrupted, stop_signal
 from asr.runtime.parallel import ahead, at_once
 from asr.runtime.progress import bar, console, report
-from asr.speller.bank import END, Rows
-from asr.speller.hearing import Recordings, heard
-from asr.speller.narrow import with_speller
-from asr.speller.sentences import Reader, Sentences
-from asr.state import read_record
-from asr.step import leave
 from asr.tokenizer import BpeTokenizer, Tokenizer, UnrepresentableText
+from asr.training.batch import Targets
+from asr.training.ctc_loss import ctc
+from asr.training.dataset import TrainingSet, frames_needed, load_training_set
+from asr.training.dev_set import DevSet
+from asr.training.gradients import leave
+from asr.training.optimizers import make_optimizers, one_cycle, set_rate
+from asr.training.speller.bank import END, Rows
+from asr.training.speller.encoder_outputs import Recordings, heard
+from asr.training.speller.network import with_speller
+from asr.training.speller.sentences import Reader, Sentences
+from asr.training.state import read_record
 
 _SAMPLE = 200_000  # sentences that units are learned from
 _POOL = 512  # utterances that are sorted by length together

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from asr.batch import Targets
 from asr.config.schema import HeadName, TrainConfig
-from asr.ctc import ctc
-from asr.denominator import denominator
 from asr.model import Emissions, within
+from asr.training.batch import Targets
+from asr.training.ctc_loss import ctc
+from asr.training.denominator import denominator
 
 
 def training_loss(
@@ -32,7 +32,7 @@ def training_loss(
         config: the weights.
         teacher: what the other view of each utterance was heard as, if there is one.
         models: language models of units, of the heads that learn against a denominator; see
-            :func:`asr.denominator.trigram`.
+            :func:`asr.training.denominator.trigram`.
     """
 
     def of_head(head: HeadName, targets: Targets, units: int) -> tuple[Tensor, Tensor]:

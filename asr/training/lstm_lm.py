@@ -21,13 +21,13 @@ from asr.corpora.text import STDIN, read_blocks
 from asr.errors import AsrError
 from asr.neural_lm.file import BORDER
 from asr.neural_lm.network import RecurrentModel, sentence_losses
-from asr.optimise import adamw, one_cycle, set_rate
 from asr.runtime.device import autocast, choose_device, choose_precision
 from asr.runtime.files import atomic, remove
 from asr.runtime.interrupt import Interrupted, stop_signal
 from asr.runtime.progress import bar
-from asr.state import read_record
 from asr.tokenizer import BpeTokenizer
+from asr.training.optimizers import adamw, one_cycle, set_rate
+from asr.training.state import read_record
 
 _LONGEST = 254  # units of a sentence; longer ones are cut
 _SAMPLE, _EVERY = 200_000, 8  # lines that units are learned from: every eighth, up to so many

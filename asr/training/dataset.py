@@ -20,15 +20,15 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
-from asr import augment
 from asr.audio.read import SAMPLE_RATE
-from asr.batch import Batch, Masks, Targets
-from asr.cache import AudioCache, open_cache
 from asr.config.schema import AugmentConfig, DataConfig
 from asr.corpora.manifest import Utterance, read_manifest
 from asr.errors import AsrError
 from asr.features.mel import feature_frames
 from asr.tokenizer import Tokenizer, UnrepresentableText
+from asr.training import augmentation as augment
+from asr.training.audio_cache import AudioCache, open_cache
+from asr.training.batch import Batch, Masks, Targets
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,24 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from asr import card
-from asr.batch import Batch
 from asr.checkpoint import Checkpoint, save_model
 from asr.config.schema import HeadName, Recipe, TrainConfig, UnitKind
-from asr.data import (
+from asr.errors import AsrError
+from asr.model import AcousticModel
+from asr.model_folder import find_model, read_weights
+from asr.runtime.device import choose_device, choose_precision
+from asr.runtime.interrupt import Interrupted, stop_signal
+from asr.runtime.parallel import ahead
+from asr.runtime.progress import bar, console, report
+from asr.tokenizer import (
+    BpeTokenizer,
+    CharacterTokenizer,
+    PhoneTokenizer,
+    Tokenizer,
+    from_json,
+)
+from asr.training.batch import Batch
+from asr.training.dataset import (
     Draw,
     TrainingSet,
     load_batches,
@@ -36,25 +50,11 @@ from asr.data import (
     plan_epoch,
     read_manifests,
 )
-from asr.denominator import MOST_UNITS, trigram
-from asr.dev_set import DevSet
-from asr.errors import AsrError
-from asr.model import AcousticModel
-from asr.model_folder import find_model, read_weights
-from asr.optimise import make_optimizers, one_cycle, set_rate
-from asr.runtime.device import choose_device, choose_precision
-from asr.runtime.interrupt import Interrupted, stop_signal
-from asr.runtime.parallel import ahead
-from asr.runtime.progress import bar, console, report
-from asr.state import Progress, TrainingState, read_state
-from asr.step import backward
-from asr.tokenizer import (
-    BpeTokenizer,
-    CharacterTokenizer,
-    PhoneTokenizer,
-    Tokenizer,
-    from_json,
-)
+from asr.training.denominator import MOST_UNITS, trigram
+from asr.training.dev_set import DevSet
+from asr.training.gradients import backward
+from asr.training.optimizers import make_optimizers, one_cycle, set_rate
+from asr.training.state import Progress, TrainingState, read_state
 
 STATE = "state.pt"
 MODEL = "model"

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
-from asr.batch import Batch, Targets
 from asr.config.schema import HeadName, TrainConfig
-from asr.loss import training_loss
 from asr.model import Emissions, dropout_from
 from asr.runtime.device import autocast
 from asr.runtime.parallel import at_once
+from asr.training.batch import Batch, Targets
+from asr.training.loss import training_loss
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def backward(
         features: what :meth:`Batch.features` returns.
         lengths: likewise.
         precision: of the forward pass.
-        models: language models of units, as :func:`asr.loss.training_loss` takes them.
+        models: language models of units, as :func:`asr.training.loss.training_loss` takes them.
 
     Returns:
         The loss, and that of the main head alone, without what is asked of its views.

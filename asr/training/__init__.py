@@ -1,0 +1,1 @@
+"""Everything that is learned by gradient: batches, losses, optimisers, state, and the loops."""
