@@ -2,7 +2,7 @@
 
 The folder is all that is needed to transcribe. It holds no pickled objects: weights are
 safetensors in float16, the rest is text. Its checksums cover what only a training writes: weights,
-config, tokenizers. A language model beside them carries its own (:mod:`asr.lm.binary`); lexicon,
+config, tokenizers. A language model beside them carries its own (:mod:`asr.ngram.binary`); lexicon,
 decoder config and card are there to be edited.
 """
 

@@ -62,7 +62,8 @@ def run(
     Args:
         recipe: what is made.
         roots: folders in LibriSpeech's layout, or with the tables that the recipe names.
-        texts: for a language model, as :func:`asr.lm.train.train` takes them, but no pipes; none
+        texts: for a language model, as :func:`asr.ngram.estimation.train` takes them, but no pipes;
+        none
             for none.
         download: fetch the subsets that are missing in ``root``.
 
@@ -175,9 +176,9 @@ def _train_language_model(
     """Makes the model's language model; returns what it was made from."""
     from asr.lexicon.build import build_lexicon
     from asr.lexicon.pronouncer import english
-    from asr.lm import save
-    from asr.lm.ngram import SPECIAL_WORDS
-    from asr.lm.train import train as train_lm
+    from asr.ngram import save
+    from asr.ngram.estimation import train as train_lm
+    from asr.ngram.model import SPECIAL_WORDS
 
     units = open_model(model).tokenizer_of(recipe.lm.head).kind
     settings = recipe.lm.model_dump(exclude={"readings", "recurrent"})

@@ -12,7 +12,7 @@ from asr.decode import BeamOptions, make_decoder
 from asr.decode.beam import BeamDecoder
 from asr.decode.tables import STATES
 from asr.decode.tree import LexiconTree
-from asr.lm import load
+from asr.ngram import load
 from asr.tokenizer import CharacterTokenizer, Tokenizer
 
 LOG10 = math.log(10)

@@ -8,8 +8,8 @@ from asr.errors import AsrError
 from asr.lexicon import Lexicon
 from asr.lexicon.build import build_lexicon, read_words
 from asr.lexicon.pronouncer import Source, english
-from asr.lm import load, save
-from asr.lm.train import train
+from asr.ngram import load, save
+from asr.ngram.estimation import train
 
 
 @pytest.fixture(scope="module")

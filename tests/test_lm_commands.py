@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from asr.cli import _parser, main
-from asr.lm import load
-from asr.lm.train import DEFAULT_ORDER, DEFAULT_VOCABULARY
+from asr.ngram import load
+from asr.ngram.estimation import DEFAULT_ORDER, DEFAULT_VOCABULARY
 
 TEXT = """Call me Ishmael. Some years ago - never mind how long precisely -
 having little or no money in my purse, and nothing particular to interest me on shore,

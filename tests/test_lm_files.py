@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from asr.errors import AsrError
-from asr.lm import load, save
-from asr.lm.perplexity import measure
-from asr.lm.train import train
+from asr.ngram import load, save
+from asr.ngram.estimation import train
+from asr.ngram.perplexity import measure
 from asr.text import normalise
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -11,8 +11,8 @@ from asr.corpora import text as reading
 from asr.corpora.manifest import Utterance, write_manifest
 from asr.corpora.text import STDIN, read_blocks
 from asr.errors import AsrError
-from asr.lm.corpus import choose_words, read_corpus
-from asr.lm.ngram import EOS
+from asr.ngram.model import EOS
+from asr.ngram.vocabulary import choose_words, read_corpus
 
 WALDEN = (
     "When I wrote the following pages, or rather the bulk of them,\n"

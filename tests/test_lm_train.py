@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from asr.errors import AsrError
-from asr.lm import counts as counting
-from asr.lm.corpus import choose_words, read_corpus
-from asr.lm.counts import count_ngrams
-from asr.lm.ngram import NgramModel
-from asr.lm.perplexity import measure
-from asr.lm.prune import keep_frequent
-from asr.lm.train import train
+from asr.ngram import counts as counting
+from asr.ngram.counts import count_ngrams
+from asr.ngram.estimation import train
+from asr.ngram.model import NgramModel
+from asr.ngram.perplexity import measure
+from asr.ngram.pruning import keep_frequent
+from asr.ngram.vocabulary import choose_words, read_corpus
 
 TRANSCRIPTS = Path(__file__).resolve().parents[2] / "shared" / "librispeech" / "LibriSpeech"
 needs_shared = pytest.mark.skipif(not TRANSCRIPTS.is_dir(), reason="../shared is not there")
@@ -177,7 +177,7 @@ def test_entropy_pruning_costs_less_than_count_pruning(tmp_path):
 
 
 def test_fits_a_size(text, tmp_path):
-    from asr.lm import save
+    from asr.ngram import save
 
     model = train([text], max_bytes=30_000)
     save(model, tmp_path / "small.lm")

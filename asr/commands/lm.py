@@ -12,7 +12,7 @@ from asr.commands.outputs import check_output
 from asr.errors import AsrError
 
 if TYPE_CHECKING:
-    from asr.lm.ngram import NgramModel
+    from asr.ngram.model import NgramModel
 
 _MEGABYTE = 10**6
 
@@ -123,8 +123,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 def _train(options: argparse.Namespace) -> int:
     """A model from text."""
     from asr.corpora.text import STDIN
-    from asr.lm.files import save
-    from asr.lm.train import train as train_model
+    from asr.ngram.estimation import train as train_model
+    from asr.ngram.files import save
     from asr.runtime.textfile import read_text
     from asr.text import normalise
 
@@ -164,7 +164,7 @@ def _train_recurrent(options: argparse.Namespace) -> int:
 
 def _convert(options: argparse.Namespace) -> int:
     """A model in another form."""
-    from asr.lm.files import load, save
+    from asr.ngram.files import load, save
 
     _check_output(options.output, exact=options.exact)
     model = load(options.lm)
@@ -178,9 +178,9 @@ def _perplexity(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from asr.lm.files import load
-    from asr.lm.perplexity import measure, measure_recurrent
     from asr.neural_lm.file import is_recurrent
+    from asr.ngram.files import load
+    from asr.ngram.perplexity import measure, measure_recurrent
 
     if is_recurrent(options.lm):
         from asr.neural_lm.network import load_recurrent
@@ -207,7 +207,7 @@ def _perplexity(options: argparse.Namespace) -> int:
 
 def _info(options: argparse.Namespace) -> int:
     """What a model holds."""
-    from asr.lm.files import load
+    from asr.ngram.files import load
 
     model = load(options.lm)
     counts = ", ".join(f"{count:,} of order {k}" for k, count in enumerate(model.counts, 1))
@@ -219,7 +219,7 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _check_output(path: Path, *, exact: bool) -> None:
-    from asr.lm.arpa import EXTENSIONS
+    from asr.ngram.arpa import EXTENSIONS
 
     check_output(path)
     if exact and path.name.endswith(EXTENSIONS):

@@ -19,7 +19,7 @@ from asr.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from asr.decode.tree import Entry, LexiconTree
-    from asr.lm import NgramModel
+    from asr.ngram import NgramModel
 
 DECODERS = ("greedy", "beam")
 

@@ -24,11 +24,11 @@ from asr.decode.readings import path, shares, word_spans
 from asr.decode.tables import Ints, Readings, Records, Search, Settings, Spans
 from asr.decode.tree import LexiconTree
 from asr.errors import AsrError
-from asr.lm.ngram import EOS
+from asr.ngram.model import EOS
 from asr.tokenizer import PhoneTokenizer, Tokenizer
 
 if TYPE_CHECKING:
-    from asr.lm import NgramModel
+    from asr.ngram import NgramModel
 
 _SWEPT = 1 << 16  # histories and tokens at which dropping some is worth the while
 _NEGLIGIBLE = 12.0  # how far below the best a reading adds nothing, natural logarithm

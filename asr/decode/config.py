@@ -26,7 +26,7 @@ from asr.tokenizer import PhoneTokenizer, Tokenizer
 if TYPE_CHECKING:
     from asr.decode.second_pass import SecondPass
     from asr.decode.tree import LexiconTree
-    from asr.lm import NgramModel
+    from asr.ngram import NgramModel
 
 OTHER_HEAD: dict[HeadName, HeadName] = {"main": "intermediate", "intermediate": "main"}
 DECODER = "decoder.yaml"  # its name in a model's folder
@@ -206,7 +206,7 @@ def load_parts(
 
     lm = None
     if config.lm:
-        from asr.lm import load
+        from asr.ngram import load
 
         lm = load(config.lm)
     if config.lexicon:

@@ -16,7 +16,7 @@ from asr.decode.options import BeamOptions
 from asr.decode.tables import NODE, ROOT, Hot, Lexicon, Model, Settings, Tables
 from asr.decode.tree import LexiconTree
 from asr.errors import AsrError
-from asr.lm.ngram import EOS, NEVER, UNK, NgramModel
+from asr.ngram.model import EOS, NEVER, UNK, NgramModel
 from asr.tokenizer import Tokenizer, UnrepresentableText
 
 _LIMIT = 200.0  # of look-aheads, so that their exponentials stay numbers

@@ -454,7 +454,7 @@ def _extend(tables: Tables, search: Search, history: int, word: int) -> int:
 
 @uncounted
 def _score(model: Model, top: int, state: int, word: int) -> tuple[float, int]:
-    """log10 P(word | state) and the next state (asr.lm.NgramModel.score)."""
+    """log10 P(word | state) and the next state (asr.ngram.NgramModel.score)."""
     total = 0.0
     while state != 0:
         low, end = number(model.first_child[state]), number(model.first_child[state + 1])

@@ -35,7 +35,7 @@ class Lexicon(NamedTuple):
 
 
 class Model(NamedTuple):
-    """The arrays of :class:`asr.lm.NgramModel`."""
+    """The arrays of :class:`asr.ngram.NgramModel`."""
 
     word: NDArray[np.uint32]
     log_prob: NDArray[np.float32]

@@ -9,10 +9,10 @@ from asr.corpora.text import STDIN, read_blocks
 from asr.errors import AsrError
 from asr.lexicon.lexicon import Lexicon, Pronunciation
 from asr.lexicon.pronouncer import Pronouncer, Source
-from asr.lm import load
-from asr.lm.arpa import EXTENSIONS as ARPA
-from asr.lm.binary import is_binary
-from asr.lm.ngram import SPECIAL_WORDS
+from asr.ngram import load
+from asr.ngram.arpa import EXTENSIONS as ARPA
+from asr.ngram.binary import is_binary
+from asr.ngram.model import SPECIAL_WORDS
 from asr.runtime.progress import track
 
 

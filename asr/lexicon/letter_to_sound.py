@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from asr.lexicon.graphone import Graphone
 from asr.lexicon.phones import Phones
-from asr.lm.binary import read_binary, write_binary
-from asr.lm.ngram import EOS, SPECIAL_WORDS, NgramModel
+from asr.ngram.binary import read_binary, write_binary
+from asr.ngram.model import EOS, SPECIAL_WORDS, NgramModel
 from asr.runtime.jit import compiled, uncounted
 from asr.text import ALPHABET
 
@@ -77,7 +77,7 @@ class LetterToSound:
         return [(phones, probability / total) for phones, probability in ranked]
 
     def save(self, path: str | Path) -> None:
-        """Writes the model in the compact form of :mod:`asr.lm`, two bytes an n-gram."""
+        """Writes the model in the compact form of :mod:`asr.ngram`, two bytes an n-gram."""
         write_binary(self.model, Path(path))
 
     @classmethod

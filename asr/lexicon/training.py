@@ -16,10 +16,10 @@ from asr.lexicon.alignment import align
 from asr.lexicon.dictionary import read_cmudict
 from asr.lexicon.letter_to_sound import BUNDLED, LetterToSound
 from asr.lexicon.phones import Phones
-from asr.lm.corpus import Corpus
-from asr.lm.counts import count_ngrams
-from asr.lm.kneserney import assemble, estimate
-from asr.lm.ngram import EOS, SPECIAL_WORDS
+from asr.ngram.counts import count_ngrams
+from asr.ngram.kneser_ney import assemble, estimate
+from asr.ngram.model import EOS, SPECIAL_WORDS
+from asr.ngram.vocabulary import Corpus
 from asr.runtime.progress import track
 
 ORDER = 6  # longer contexts take the error rate no further

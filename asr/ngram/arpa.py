@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.errors import AsrError
-from asr.lm.ngram import SPECIAL_WORDS, UNK, NgramModel
-from asr.lm.trie import Ngrams, build
+from asr.ngram.model import SPECIAL_WORDS, UNK, NgramModel
+from asr.ngram.trie import Ngrams, build
 from asr.runtime.files import atomic, why_unreadable
 from asr.runtime.progress import bar
 
@@ -32,7 +32,7 @@ def read_arpa(path: Path) -> NgramModel:
     """Reads a model; its words are numbered from the most to the least probable.
 
     Missing back-offs are 0. A missing <unk> gets a probability that rules it out. N-grams that
-    others need and pruning took away are put back (see :func:`asr.lm.trie.build`).
+    others need and pruning took away are put back (see :func:`asr.ngram.trie.build`).
 
     Raises:
         AsrError: the file can't be read, is no ARPA file or is damaged.

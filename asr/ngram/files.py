@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asr.lm.arpa import EXTENSIONS as ARPA
-from asr.lm.arpa import read_arpa, write_arpa
-from asr.lm.binary import is_binary, read_binary, write_binary
-from asr.lm.ngram import NgramModel
+from asr.ngram.arpa import EXTENSIONS as ARPA
+from asr.ngram.arpa import read_arpa, write_arpa
+from asr.ngram.binary import is_binary, read_binary, write_binary
+from asr.ngram.model import NgramModel
 
 
 def load(path: str | Path) -> NgramModel:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from asr.corpora.text import read_blocks
 from asr.errors import AsrError
-from asr.lm.ngram import NgramModel
+from asr.ngram.model import NgramModel
 from asr.tokenizer import BLANK
 
 if TYPE_CHECKING:

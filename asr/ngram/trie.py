@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.lm.ngram import NgramModel
+from asr.ngram.model import NgramModel
 
 _Keys = NDArray[np.uint64]
 

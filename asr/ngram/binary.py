@@ -1,9 +1,9 @@
 """Language models in the project's own binary form, exact or compact.
 
 A file is a magic number, a head (JSON) and sections of arrays. The exact form holds the arrays of
-:class:`~asr.lm.ngram.NgramModel` as they are, to be used where they lie in a memory map. The
-compact form (:mod:`asr.lm.compact`) holds them in a tenth of the space and is unpacked. A checksum
-covers every byte: an array with a wrong index would otherwise crash compiled code.
+:class:`~asr.ngram.model.NgramModel` as they are, to be used where they lie in a memory map. The
+compact form (:mod:`asr.ngram.compact`) holds them in a tenth of the space and is unpacked. A
+checksum covers every byte: an array with a wrong index would otherwise crash compiled code.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.errors import AsrError
-from asr.lm import compact
-from asr.lm.ngram import NgramModel
+from asr.ngram import compact
+from asr.ngram.model import NgramModel
 from asr.runtime.files import atomic, why_unreadable
 
 MAGIC = b"\x93ASR-LM1"  # the last character is the version of the format

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from asr.corpora.text import read_blocks
 from asr.errors import AsrError
-from asr.lm.ngram import BOS, EOS, SPECIAL_WORDS, UNK
+from asr.ngram.model import BOS, EOS, SPECIAL_WORDS, UNK
 from asr.text import foreign_characters
 
 _BLOCK = 1 << 22  # ids at a time

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.errors import AsrError
-from asr.lm.binary import compact_size
-from asr.lm.corpus import choose_words, read_corpus
-from asr.lm.counts import Counts, count_ngrams
-from asr.lm.kneserney import assemble, estimate
-from asr.lm.ngram import NgramModel
-from asr.lm.prune import keep_frequent, keep_valuable, relative_entropies
+from asr.ngram.binary import compact_size
+from asr.ngram.counts import Counts, count_ngrams
+from asr.ngram.kneser_ney import assemble, estimate
+from asr.ngram.model import NgramModel
+from asr.ngram.pruning import keep_frequent, keep_valuable, relative_entropies
+from asr.ngram.vocabulary import choose_words, read_corpus
 from asr.runtime.progress import bar
 
 DEFAULT_ORDER = 3

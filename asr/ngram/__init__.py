@@ -1,6 +1,6 @@
 """N-gram language models: training, pruning, files, perplexity."""
 
-from asr.lm.files import load, save
-from asr.lm.ngram import NgramModel
+from asr.ngram.files import load, save
+from asr.ngram.model import NgramModel
 
 __all__ = ["NgramModel", "load", "save"]

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.lm.ngram import NEVER, NgramModel
+from asr.ngram.model import NEVER, NgramModel
 
 STEP = 0.04  # of log10: probabilities are off by 2.3 % on average, perplexity by less than 0.1 %
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.lm.counts import Counts
-from asr.lm.ngram import BOS, NEVER, NgramModel
+from asr.ngram.counts import Counts
+from asr.ngram.model import BOS, NEVER, NgramModel
 
 # For a text too small to estimate an order's discounts from: lmplz's.
 _FALLBACK = np.array([0.0, 0.5, 1.0, 1.5])

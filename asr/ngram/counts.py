@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.lm.corpus import Corpus, with_starts
-from asr.lm.ngram import BOS, EOS
+from asr.ngram.model import BOS, EOS
+from asr.ngram.vocabulary import Corpus, with_starts
 from asr.runtime.progress import bar
 
 _BLOCK = 1 << 23  # tokens sorted at a time

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.lm.counts import Counts
-from asr.lm.kneserney import Estimate
+from asr.ngram.counts import Counts
+from asr.ngram.kneser_ney import Estimate
 
 # What an n-gram seen only once counts for: Kneser-Ney's probabilities overrate these. With 0.3 the
 # perplexity of models of the size that count pruning (0 1 1) gives fell by 1.1 and 1.2 % on two
