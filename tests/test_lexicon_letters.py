@@ -6,12 +6,12 @@ from itertools import product
 import pytest
 
 from asr.errors import AsrError
-from asr.lexicon.alignment import align
 from asr.lexicon.dictionary import read_cmudict
 from asr.lexicon.graphone import Graphone
+from asr.lexicon.graphone_alignment import align
 from asr.lexicon.letter_to_sound import LetterToSound
+from asr.lexicon.letter_to_sound_training import hold_out, learn, measure
 from asr.lexicon.phones import PHONES
-from asr.lexicon.training import hold_out, learn, measure
 from asr.text import foreign_characters
 
 

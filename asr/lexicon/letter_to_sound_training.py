@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from asr.lexicon.alignment import align
 from asr.lexicon.dictionary import read_cmudict
+from asr.lexicon.graphone_alignment import align
 from asr.lexicon.letter_to_sound import BUNDLED, LetterToSound
 from asr.lexicon.phones import Phones
 from asr.ngram.counts import count_ngrams
