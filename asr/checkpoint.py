@@ -23,7 +23,7 @@ from asr.model_folder import (
     write_checksums,
 )
 from asr.runtime.files import atomic, remove, write_text
-from asr.tokenizer import Tokenizer
+from asr.tokenizers.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.decode.hypothesis import Lengths, LogProbs
-from asr.tokenizer import BLANK
+from asr.tokenizers.tokenizer import BLANK
 
 # Nats, for units as short as characters: of 3,748 utterances of LibriSpeech's dev sets three lay
 # above it, of 903 over the telephone, in a room and in noise at 10 dB three, of 622 of Common Voice

@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 from asr.config.schema import HeadName, ModelConfig, read_yaml, validate
 from asr.errors import AsrError
 from asr.runtime.files import digest, why_unreadable, write_text
-from asr.tokenizer import Tokenizer, load_tokenizer
+from asr.tokenizers.tokenizer import Tokenizer, load_tokenizer
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.yaml"

@@ -41,7 +41,7 @@ from asr.runtime.files import digest, remove, write_text
 from asr.runtime.progress import console
 from asr.scoring.results import to_record
 from asr.scoring.tables import print_table, to_markdown
-from asr.tokenizer import PhoneTokenizer
+from asr.tokenizers.tokenizer import PhoneTokenizer
 from asr.training.acoustic import train
 from asr.training.dataset import manifest_path
 

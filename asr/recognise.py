@@ -13,7 +13,7 @@ from asr.config.schema import HeadName
 from asr.decode import Decoder, Hypothesis
 from asr.doubt import doubt
 from asr.engines.heard import Engine, Heard
-from asr.tokenizer import Tokenizer
+from asr.tokenizers.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from asr.decode.second_pass import SecondPass

@@ -23,7 +23,7 @@ from asr.align.writers import WRITERS
 from asr.audio.read import SAMPLE_RATE, load_audio
 from asr.commands import align as command
 from asr.corpora.manifest import write_manifest
-from asr.tokenizer import BpeTokenizer, CharacterTokenizer, PhoneTokenizer
+from asr.tokenizers.tokenizer import BpeTokenizer, CharacterTokenizer, PhoneTokenizer
 
 
 @pytest.fixture(scope="module")

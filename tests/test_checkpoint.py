@@ -11,7 +11,7 @@ from asr.config.schema import EncoderConfig, ModelConfig
 from asr.errors import AsrError
 from asr.model import AcousticModel
 from asr.model_folder import BUNDLED, CHECKSUMS, WEIGHTS, find_model, read_weights, write_checksums
-from asr.tokenizer import CharacterTokenizer, PhoneTokenizer
+from asr.tokenizers.tokenizer import CharacterTokenizer, PhoneTokenizer
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from asr.corpora.manifest import write_manifest
 from asr.errors import AsrError
 from asr.features.log_mel import extract
 from asr.features.mel import feature_frames
-from asr.tokenizer import CharacterTokenizer
+from asr.tokenizers.tokenizer import CharacterTokenizer
 from asr.training.audio_cache import open_cache
 from asr.training.dataset import (
     TrainingSet,

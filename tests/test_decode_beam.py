@@ -14,7 +14,7 @@ from asr.decode import BeamOptions, make_decoder
 from asr.decode.hotwords import HotWords
 from asr.decode.tree import LexiconTree, spelled
 from asr.errors import AsrError
-from asr.tokenizer import BLANK, BpeTokenizer, CharacterTokenizer
+from asr.tokenizers.tokenizer import BLANK, BpeTokenizer, CharacterTokenizer
 
 TOKENIZER = CharacterTokenizer()
 

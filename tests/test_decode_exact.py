@@ -13,7 +13,7 @@ from asr.decode.beam import BeamDecoder
 from asr.decode.tables import STATES
 from asr.decode.tree import LexiconTree
 from asr.ngram import load
-from asr.tokenizer import CharacterTokenizer, Tokenizer
+from asr.tokenizers.tokenizer import CharacterTokenizer, Tokenizer
 
 LOG10 = math.log(10)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from asr.decode import GreedyDecoder
-from asr.tokenizer import BpeTokenizer, CharacterTokenizer, PhoneTokenizer
+from asr.tokenizers.tokenizer import BpeTokenizer, CharacterTokenizer, PhoneTokenizer
 
 
 def frames(tokenizer, *chosen):

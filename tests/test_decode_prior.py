@@ -16,7 +16,7 @@ from asr.engines import load_engine
 from asr.errors import AsrError
 from asr.model_folder import find_model, open_model
 from asr.recognise import Recogniser
-from asr.tokenizer import CharacterTokenizer
+from asr.tokenizers.tokenizer import CharacterTokenizer
 from asr.tune import search
 
 LETTERS = CharacterTokenizer(" AB")

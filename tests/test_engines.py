@@ -17,7 +17,7 @@ from asr.errors import AsrError
 from asr.features.log_mel import extract
 from asr.model import AcousticModel
 from asr.model_folder import CHECKSUMS, open_model
-from asr.tokenizer import CharacterTokenizer, PhoneTokenizer
+from asr.tokenizers.tokenizer import CharacterTokenizer, PhoneTokenizer
 
 # Widths that are no multiples of what the kernels take at a time.
 CONFIGS = {

@@ -16,7 +16,7 @@ from asr.checkpoint import Checkpoint, load_model, save_model
 from asr.cli import main
 from asr.config.schema import EncoderConfig, ModelConfig
 from asr.model import AcousticModel
-from asr.tokenizer import BLANK, CharacterTokenizer
+from asr.tokenizers.tokenizer import BLANK, CharacterTokenizer
 
 RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "mini_librispeech.yaml"
 

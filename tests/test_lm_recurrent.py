@@ -16,7 +16,7 @@ from asr.errors import AsrError
 from asr.neural_lm.file import is_recurrent
 from asr.neural_lm.network import load_recurrent
 from asr.neural_lm.scorer import load_scorer
-from asr.tokenizer import BpeTokenizer
+from asr.tokenizers.tokenizer import BpeTokenizer
 from asr.training.lstm_lm import read_sentences, train_recurrent
 
 CONFIG = RecurrentConfig(

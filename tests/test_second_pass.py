@@ -25,7 +25,7 @@ from asr.decode.second_pass import SecondPass, likelihoods, weigh
 from asr.errors import AsrError
 from asr.model_folder import find_model, open_model
 from asr.reweigh import Candidates, reweigh
-from asr.tokenizer import CharacterTokenizer
+from asr.tokenizers.tokenizer import CharacterTokenizer
 from asr.training.lstm_lm import train_recurrent
 
 

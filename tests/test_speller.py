@@ -31,7 +31,7 @@ from asr.model import AcousticModel
 from asr.model_folder import find_model
 from asr.runtime.interrupt import Interrupted
 from asr.scoring.error_rates import score
-from asr.tokenizer import CharacterTokenizer, PhoneTokenizer, UnrepresentableText
+from asr.tokenizers.tokenizer import CharacterTokenizer, PhoneTokenizer, UnrepresentableText
 from asr.training.dataset import load_training_set
 from asr.training.speller.bank import Bank
 from asr.training.speller.encoder_outputs import heard

@@ -8,7 +8,7 @@ from torch.optim.swa_utils import AveragedModel
 from asr.config.schema import Recipe, validate
 from asr.errors import AsrError
 from asr.model import AcousticModel
-from asr.tokenizer import CharacterTokenizer
+from asr.tokenizers.tokenizer import CharacterTokenizer
 from asr.training.optimizers import make_optimizers
 from asr.training.state import Progress, TrainingState, read_record
 

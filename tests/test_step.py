@@ -8,7 +8,7 @@ from asr.audio.read import load_audio
 from asr.config.schema import EncoderConfig, ModelConfig, TrainConfig
 from asr.features.mel import feature_frames
 from asr.model import AcousticModel
-from asr.tokenizer import CharacterTokenizer
+from asr.tokenizers.tokenizer import CharacterTokenizer
 from asr.training.batch import Batch, Masks, Targets
 from asr.training.gradients import backward, split
 from asr.training.loss import training_loss

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from asr.errors import AsrError
-from asr.tokenizer import (
+from asr.tokenizers.tokenizer import (
     BLANK,
     BpeTokenizer,
     CharacterTokenizer,

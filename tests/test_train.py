@@ -22,7 +22,7 @@ from asr.errors import AsrError
 from asr.model import AcousticModel
 from asr.runtime.device import choose_device
 from asr.runtime.interrupt import Interrupted
-from asr.tokenizer import BpeTokenizer
+from asr.tokenizers.tokenizer import BpeTokenizer
 from asr.training.acoustic import MODEL, STATE, train
 from asr.training.state import Progress, read_state
 

@@ -47,7 +47,7 @@ def load_aligner(model: str | Path | None = None, device: str = "auto") -> Align
     from asr.engines import load_engine
     from asr.model_folder import open_model
     from asr.recognise import Recogniser
-    from asr.tokenizer import BpeTokenizer
+    from asr.tokenizers.tokenizer import BpeTokenizer
 
     folder = open_model(model)
     head: HeadName = "main"

@@ -8,7 +8,7 @@ from itertools import pairwise
 from asr.decode.boundaries import Boundaries
 from asr.errors import AsrError
 from asr.text import normalise
-from asr.tokenizer import Tokenizer, UnrepresentableText
+from asr.tokenizers.tokenizer import Tokenizer, UnrepresentableText
 
 _SHOWN = 5  # words that can't be spelled, in a message
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from asr.align.rows import Rows
 from asr.errors import AsrError
 from asr.runtime.jit import compiled
-from asr.tokenizer import BLANK
+from asr.tokenizers.tokenizer import BLANK
 
 _BLOCK = 4096  # frames between checkpoints
 _WINDOW = 32_768  # units

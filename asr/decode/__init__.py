@@ -15,7 +15,7 @@ from asr.decode.greedy import GreedyDecoder
 from asr.decode.hypothesis import Decoder, Hypothesis, Word
 from asr.decode.options import BeamOptions
 from asr.errors import AsrError
-from asr.tokenizer import Tokenizer
+from asr.tokenizers.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from asr.decode.tree import Entry, LexiconTree

@@ -25,7 +25,7 @@ from asr.decode.tables import Ints, Readings, Records, Search, Settings, Spans
 from asr.decode.tree import LexiconTree
 from asr.errors import AsrError
 from asr.ngram.model import EOS
-from asr.tokenizer import PhoneTokenizer, Tokenizer
+from asr.tokenizers.tokenizer import PhoneTokenizer, Tokenizer
 
 if TYPE_CHECKING:
     from asr.ngram import NgramModel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asr.tokenizer import Tokenizer
+from asr.tokenizers.tokenizer import Tokenizer
 
 _SEPARATOR = " "  # the unit between words, of characters and of phones
 _START = "▁"  # what sentencepiece writes before the units that begin words

@@ -21,7 +21,7 @@ from asr.decode.options import BeamOptions, SecondPassWeights
 from asr.doubt import LIMIT
 from asr.errors import AsrError
 from asr.runtime.files import write_text
-from asr.tokenizer import PhoneTokenizer, Tokenizer
+from asr.tokenizers.tokenizer import PhoneTokenizer, Tokenizer
 
 if TYPE_CHECKING:
     from asr.decode.second_pass import SecondPass

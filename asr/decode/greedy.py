@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from asr.decode.boundaries import Boundaries
 from asr.decode.hypothesis import Hypothesis, Lengths, LogProbs, Word
-from asr.tokenizer import BLANK, PhoneTokenizer, Tokenizer
+from asr.tokenizers.tokenizer import BLANK, PhoneTokenizer, Tokenizer
 
 
 class GreedyDecoder:

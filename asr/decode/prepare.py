@@ -17,7 +17,7 @@ from asr.decode.tables import NODE, ROOT, Hot, Lexicon, Model, Settings, Tables
 from asr.decode.tree import LexiconTree
 from asr.errors import AsrError
 from asr.ngram.model import EOS, NEVER, UNK, NgramModel
-from asr.tokenizer import Tokenizer, UnrepresentableText
+from asr.tokenizers.tokenizer import Tokenizer, UnrepresentableText
 
 _LIMIT = 200.0  # of look-aheads, so that their exponentials stay numbers
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from asr.decode.hypothesis import LogProbs
 from asr.errors import AsrError
-from asr.tokenizer import Tokenizer
+from asr.tokenizers.tokenizer import Tokenizer
 
 Prior = dict[str, float]
 """The share of each unit in what a model emits; they sum to one."""

@@ -21,7 +21,7 @@ from asr.config.schema import HeadName
 from asr.decode.hypothesis import Hypothesis
 from asr.decode.options import SecondPassWeights
 from asr.neural_lm.scorer import RecurrentScorer
-from asr.tokenizer import BLANK, Tokenizer, UnrepresentableText
+from asr.tokenizers.tokenizer import BLANK, Tokenizer, UnrepresentableText
 
 _IMPOSSIBLE = -1e4  # natural logarithm, of a text that the frames are too few for
 _DIGITS = 4  # of logarithms: the last bits depend on how many threads add them up

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.errors import AsrError
-from asr.tokenizer import BLANK, Tokenizer, UnrepresentableText
+from asr.tokenizers.tokenizer import BLANK, Tokenizer, UnrepresentableText
 
 Entry = tuple[str, Sequence[int], float]
 """A word, the indices of the units that spell or pronounce it, the natural logarithm of the weight

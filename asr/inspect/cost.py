@@ -18,7 +18,7 @@ from asr.features.mel import FRAMES_PER_SECOND
 from asr.inspect.trace import by_equations
 from asr.model import AcousticModel, halved
 from asr.recurrent import RecurrentLayer
-from asr.tokenizer import CharacterTokenizer, PhoneTokenizer
+from asr.tokenizers.tokenizer import CharacterTokenizer, PhoneTokenizer
 
 NUMBER = 4  # bytes of an activation in float32
 

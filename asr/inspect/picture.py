@@ -18,7 +18,7 @@ from asr.inspect.gates import Layer, Listening
 from asr.inspect.gradients import CLIP_NORM, Curve
 from asr.inspect.trace import Array
 from asr.runtime.files import atomic
-from asr.tokenizer import BLANK
+from asr.tokenizers.tokenizer import BLANK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -41,7 +41,7 @@ class Entry(NamedTuple):
 
 
 class Units(Protocol):
-    """What a lexicon asks of a tokenizer (:class:`asr.tokenizer.Tokenizer`)."""
+    """What a lexicon asks of a tokenizer (:class:`asr.tokenizers.tokenizer.Tokenizer`)."""
 
     @property
     def units(self) -> Sequence[str]: ...

@@ -19,7 +19,7 @@ from safetensors.numpy import save
 from asr.config.schema import RecurrentConfig, validate
 from asr.errors import AsrError
 from asr.runtime.files import atomic, why_unreadable
-from asr.tokenizer import BpeTokenizer
+from asr.tokenizers.tokenizer import BpeTokenizer
 
 BORDER = 0  # the unit before and behind every sentence, where CTC has its blank
 UNSPELLED = -1e3  # natural logarithm of P(text), of one that the units can't spell

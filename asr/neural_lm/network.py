@@ -20,7 +20,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from asr.config.schema import RecurrentConfig
 from asr.neural_lm.file import BORDER, UNSPELLED, RecurrentFile, read_recurrent
-from asr.tokenizer import BpeTokenizer, UnrepresentableText
+from asr.tokenizers.tokenizer import BpeTokenizer, UnrepresentableText
 
 State = tuple[Tensor, Tensor]  # of the LSTM
 

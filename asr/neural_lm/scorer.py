@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from asr.engines import kernels
 from asr.engines.kernels import Floats, Weights
 from asr.neural_lm.file import BORDER, UNSPELLED, RecurrentFile, read_recurrent
-from asr.tokenizer import UnrepresentableText
+from asr.tokenizers.tokenizer import UnrepresentableText
 
 # Beginnings whose next units are weighed together, which is quicker than length by length.
 _TOGETHER = 128

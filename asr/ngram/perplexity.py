@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from asr.corpora.text import read_blocks
 from asr.errors import AsrError
 from asr.ngram.model import NgramModel
-from asr.tokenizer import BLANK
+from asr.tokenizers.tokenizer import BLANK
 
 if TYPE_CHECKING:
     from asr.neural_lm.network import RecurrentModel

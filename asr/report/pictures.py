@@ -29,7 +29,7 @@ from asr.features.log_mel import log_mel
 from asr.features.mel import FRAMES_PER_SECOND
 from asr.recognise import Recogniser
 from asr.runtime.progress import track
-from asr.tokenizer import BLANK
+from asr.tokenizers.tokenizer import BLANK
 
 MEL_RATE = FRAMES_PER_SECOND / 2  # frames a second in a picture
 

@@ -33,7 +33,7 @@ from asr.runtime.device import choose_device, choose_precision
 from asr.runtime.interrupt import Interrupted, stop_signal
 from asr.runtime.parallel import ahead
 from asr.runtime.progress import bar, console, report
-from asr.tokenizer import (
+from asr.tokenizers.tokenizer import (
     BpeTokenizer,
     CharacterTokenizer,
     PhoneTokenizer,

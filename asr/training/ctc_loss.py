@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from asr.runtime.jit import compiled, inner
-from asr.tokenizer import BLANK
+from asr.tokenizers.tokenizer import BLANK
 
 _MOST = 1e280
 

@@ -25,7 +25,7 @@ from asr.config.schema import AugmentConfig, DataConfig
 from asr.corpora.manifest import Utterance, read_manifest
 from asr.errors import AsrError
 from asr.features.mel import feature_frames
-from asr.tokenizer import Tokenizer, UnrepresentableText
+from asr.tokenizers.tokenizer import Tokenizer, UnrepresentableText
 from asr.training import augmentation as augment
 from asr.training.audio_cache import AudioCache, open_cache
 from asr.training.batch import Batch, Masks, Targets

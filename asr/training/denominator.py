@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asr.tokenizer import BLANK
+from asr.tokenizers.tokenizer import BLANK
 
 # The blank's place among the units, which a language model does not need for the blank.
 _BORDER = BLANK

@@ -25,7 +25,7 @@ from asr.runtime.device import autocast, choose_device, choose_precision
 from asr.runtime.files import atomic, remove
 from asr.runtime.interrupt import Interrupted, stop_signal
 from asr.runtime.progress import bar
-from asr.tokenizer import BpeTokenizer
+from asr.tokenizers.tokenizer import BpeTokenizer
 from asr.training.optimizers import adamw, one_cycle, set_rate
 from asr.training.state import read_record
 

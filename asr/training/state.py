@@ -20,7 +20,7 @@ from torch.optim.swa_utils import AveragedModel
 from asr.config.schema import Recipe, TrainConfig, validate
 from asr.errors import AsrError
 from asr.runtime.files import atomic
-from asr.tokenizer import Tokenizer
+from asr.tokenizers.tokenizer import Tokenizer
 
 # May differ between the two halves of a run: they don't change what is trained.
 _FREE = {

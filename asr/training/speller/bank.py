@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.runtime.jit import compiled, inner
-from asr.tokenizer import BLANK
+from asr.tokenizers.tokenizer import BLANK
 
 _BITS, _KEY = 6, 10  # of a unit in a key, and how many units a key holds
 _TRIES = 12  # stretches looked at for one with the right neighbour

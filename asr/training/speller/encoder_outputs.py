@@ -17,7 +17,7 @@ from asr.model import AcousticModel, dropout_from
 from asr.runtime.files import remove
 from asr.runtime.progress import track
 from asr.runtime.torch_pair import torchaudio
-from asr.tokenizer import BLANK
+from asr.tokenizers.tokenizer import BLANK
 from asr.training.dataset import Draw, TrainingSet, plan_epoch
 from asr.training.speller.bank import Bank
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from asr.corpora.text import read_blocks
 from asr.lexicon.pronouncer import english
-from asr.tokenizer import PhoneTokenizer, Tokenizer, UnrepresentableText
+from asr.tokenizers.tokenizer import PhoneTokenizer, Tokenizer, UnrepresentableText
 
 _SHORTEST, _LONGEST = 4, 36  # words; of a longer sentence a part is taken
 _USUAL = 0.6  # how often a word is said as it usually is, and else in any of its ways

@@ -27,7 +27,7 @@ from asr.runtime.files import atomic, digest, remove
 from asr.runtime.interrupt import Interrupted, stop_signal
 from asr.runtime.parallel import ahead, at_once
 from asr.runtime.progress import bar, console, report
-from asr.tokenizer import BpeTokenizer, Tokenizer, UnrepresentableText
+from asr.tokenizers.tokenizer import BpeTokenizer, Tokenizer, UnrepresentableText
 from asr.training.batch import Targets
 from asr.training.ctc_loss import ctc
 from asr.training.dataset import TrainingSet, frames_needed, load_training_set

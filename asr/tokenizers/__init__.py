@@ -1,0 +1,1 @@
+"""Text to the units that a model emits, and back."""
