@@ -60,9 +60,9 @@ def load(
         AsrError: there is no such model, decoder or device, or a file is missing or damaged.
     """
     # Here, not above: the command line answers --help without waiting for them.
+    from asr.acoustic.folder import open_model
     from asr.decode.config import choose_decoder
     from asr.engines import load_engine
-    from asr.model_folder import open_model
     from asr.recognise import Recogniser
     from asr.runtime.threads import count_threads
     from asr.transcribe import Transcriber

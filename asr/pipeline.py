@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import asr
-from asr.card import with_results
+from asr.acoustic.card import with_results
+from asr.acoustic.folder import CARD, WEIGHTS, open_model
 from asr.config.schema import DataConfig, Recipe
 from asr.corpora import folder, librispeech
 from asr.corpora.manifest import read_manifest
@@ -36,7 +37,6 @@ from asr.decode.config import (
 )
 from asr.errors import AsrError
 from asr.evaluate import describe_run, evaluate, read_data
-from asr.model_folder import CARD, WEIGHTS, open_model
 from asr.runtime.files import digest, remove, write_text
 from asr.runtime.progress import console
 from asr.scoring.results import to_record

@@ -18,6 +18,7 @@ from itertools import product
 import numpy as np
 
 from asr import doubt
+from asr.acoustic.folder import ModelFolder
 from asr.corpora.manifest import Utterance
 from asr.decode import BeamOptions, GreedyDecoder, Hypothesis, make_decoder, prior
 from asr.decode.calibration import Calibration, calibration_error
@@ -26,7 +27,6 @@ from asr.decode.options import MOST_PRIOR_WEIGHT, SecondPassWeights
 from asr.decode.second_pass import SecondPass, weigh
 from asr.development import Development, hear
 from asr.engines import load_engine, padded
-from asr.model_folder import ModelFolder
 from asr.recognise import Recogniser
 from asr.reweigh import Candidates, reweigh
 from asr.runtime.progress import console, track

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from asr.attention import LocalAttention
+from asr.acoustic.attention import LocalAttention
 
 
 @pytest.fixture

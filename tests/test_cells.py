@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from asr.acoustic.cells import CoupledLstm, Gru, Lstm, PeepholeLstm, Rnn, Unrolled
+from asr.acoustic.checkpoint import load_model
+from asr.acoustic.recurrent import reversal, turn
 from asr.audio.read import load_audio
-from asr.cells import CoupledLstm, Gru, Lstm, PeepholeLstm, Rnn, Unrolled
-from asr.checkpoint import load_model
 from asr.features.log_mel import extract
-from asr.recurrent import reversal, turn
 
 TORCHS = [(Lstm, torch.nn.LSTM), (Gru, torch.nn.GRU), (Rnn, torch.nn.RNN)]
 TORCHS_NAMES = {"W": "weight_ih", "U": "weight_hh", "b": "bias_ih", "u": "bias_hh"}

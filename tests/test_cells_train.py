@@ -11,9 +11,9 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from asr.acoustic.recurrent import CELLS
 from asr.audio.read import audio_duration
 from asr.cli import main
-from asr.recurrent import CELLS
 
 STEPS = 8  # of the tiny recipe
 # What is set of model.encoder, and what the card of the model says of it.

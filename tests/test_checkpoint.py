@@ -6,11 +6,18 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from asr.checkpoint import Checkpoint, load_model, save_model
+from asr.acoustic.checkpoint import Checkpoint, load_model, save_model
+from asr.acoustic.folder import (
+    BUNDLED,
+    CHECKSUMS,
+    WEIGHTS,
+    find_model,
+    read_weights,
+    write_checksums,
+)
+from asr.acoustic.network import AcousticModel
 from asr.config.schema import EncoderConfig, ModelConfig
 from asr.errors import AsrError
-from asr.model import AcousticModel
-from asr.model_folder import BUNDLED, CHECKSUMS, WEIGHTS, find_model, read_weights, write_checksums
 from asr.tokenizers.tokenizer import CharacterTokenizer, PhoneTokenizer
 
 
@@ -185,7 +192,7 @@ def test_sha256sum_reads_the_checksums(saved):
 
 def test_a_saving_that_is_broken_off_leaves_a_folder_that_loads(saved, monkeypatch):
     model, folder = saved
-    monkeypatch.setattr("asr.checkpoint.save", None)  # on the way to the new weights
+    monkeypatch.setattr("asr.acoustic.checkpoint.save", None)  # on the way to the new weights
     tokenizer = CharacterTokenizer()
     with pytest.raises(TypeError):
         save_model(folder, Checkpoint(model, tokenizer, tokenizer), "# Another card\n")

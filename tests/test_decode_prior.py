@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import asr
+from asr.acoustic.folder import find_model, open_model
 from asr.audio.read import load_audio
 from asr.cli import main
 from asr.corpora.manifest import write_manifest
@@ -14,7 +15,6 @@ from asr.decode import BeamOptions, GreedyDecoder, make_decoder, prior
 from asr.decode.config import read_decoder_config, write_decoder_config
 from asr.engines import load_engine
 from asr.errors import AsrError
-from asr.model_folder import find_model, open_model
 from asr.recognise import Recogniser
 from asr.tokenizers.tokenizer import CharacterTokenizer
 from asr.tune import search

@@ -6,8 +6,8 @@ import math
 import pytest
 import torch
 
+from asr.acoustic.network import Emissions
 from asr.config.schema import TrainConfig
-from asr.model import Emissions
 from asr.training.batch import Targets
 from asr.training.ctc_loss import ctc
 from asr.training.denominator import denominator, trigram

@@ -11,6 +11,7 @@ import soundfile
 import torch
 
 import asr
+from asr.acoustic.folder import find_model, open_model
 from asr.audio.read import SAMPLE_RATE, load_audio
 from asr.decode import GreedyDecoder
 from asr.decode.config import (
@@ -23,7 +24,6 @@ from asr.decode.config import (
 from asr.doubt import LIMIT, doubt, limit
 from asr.engines import load_engine
 from asr.errors import AsrError
-from asr.model_folder import find_model, open_model
 from asr.recognise import Recogniser
 
 FRAME = 0.04  # seconds

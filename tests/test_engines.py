@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import torch
 
+from asr.acoustic.checkpoint import Checkpoint, load_model, save_model
+from asr.acoustic.folder import CHECKSUMS, open_model
+from asr.acoustic.network import AcousticModel
 from asr.audio.read import load_audio
-from asr.checkpoint import Checkpoint, load_model, save_model
 from asr.config.schema import EncoderConfig, FrontEndConfig, ModelConfig, SpellerConfig
 from asr.engines import features, kernels, load_engine
 from asr.engines.compiled import CompiledEngine, runs
 from asr.engines.pytorch import TorchEngine
 from asr.errors import AsrError
 from asr.features.log_mel import extract
-from asr.model import AcousticModel
-from asr.model_folder import CHECKSUMS, open_model
 from asr.tokenizers.tokenizer import CharacterTokenizer, PhoneTokenizer
 
 # Widths that are no multiples of what the kernels take at a time.

@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from asr.acoustic.network import AcousticModel
+from asr.acoustic.recurrent import CELLS
 from asr.audio.read import SAMPLE_RATE, load_audio
 from asr.config.schema import EncoderConfig, FrontEndConfig, ModelConfig, load_recipe
 from asr.features.log_mel import extract
@@ -14,8 +16,6 @@ from asr.inspect import cost
 from asr.inspect.events import BOUNDARY, SILENCE, VOICING, at_frames, find_events, follow
 from asr.inspect.memory import measure_memory
 from asr.inspect.trace import by_equations, trace
-from asr.model import AcousticModel
-from asr.recurrent import CELLS
 from asr.transcript import Word
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "mini_librispeech.yaml"

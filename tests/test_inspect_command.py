@@ -11,11 +11,11 @@ import soundfile
 import torch
 from webdriver import CHROMEDRIVER, CHROMIUM, Browser
 
+from asr.acoustic.checkpoint import Checkpoint, load_model, save_model
+from asr.acoustic.network import AcousticModel
 from asr.audio.read import SAMPLE_RATE
-from asr.checkpoint import Checkpoint, load_model, save_model
 from asr.cli import main
 from asr.config.schema import EncoderConfig, ModelConfig
-from asr.model import AcousticModel
 from asr.tokenizers.tokenizer import BLANK, CharacterTokenizer
 
 RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "mini_librispeech.yaml"

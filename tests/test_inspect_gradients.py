@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from asr.acoustic.checkpoint import load_model
+from asr.acoustic.recurrent import CELLS
 from asr.audio.read import load_audio
-from asr.checkpoint import load_model
 from asr.inspect import gradients
-from asr.recurrent import CELLS
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from asr.acoustic.network import Emissions
 from asr.config.schema import TrainConfig
-from asr.model import Emissions
 from asr.training.batch import Targets
 from asr.training.ctc_loss import ctc
 from asr.training.loss import consistency_loss, training_loss

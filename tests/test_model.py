@@ -4,15 +4,15 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from asr.acoustic.checkpoint import load_model
+from asr.acoustic.network import AcousticModel, VariationalDropout, convolve_by_product, halved
+from asr.acoustic.recurrent import CELLS, RecurrentLayer, reversal, turn
 from asr.audio.read import load_audio
-from asr.checkpoint import load_model
 from asr.config.schema import EncoderConfig, FrontEndConfig, ModelConfig
 from asr.decode import GreedyDecoder
 from asr.engines.pytorch import TorchEngine
 from asr.features.log_mel import extract
-from asr.model import AcousticModel, VariationalDropout, convolve_by_product, halved
 from asr.recognise import Recogniser
-from asr.recurrent import CELLS, RecurrentLayer, reversal, turn
 from asr.runtime.parallel import side_by_side
 
 CONFIGS = {

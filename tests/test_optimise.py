@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from asr.acoustic.network import AcousticModel
 from asr.config.schema import ModelConfig
-from asr.model import AcousticModel
 from asr.training.muon import Muon, orthogonal
 from asr.training.optimizers import make_optimizers, one_cycle
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import asr
+from asr.acoustic.folder import open_model
 from asr.cli import main
 from asr.config.schema import load_recipe
 from asr.corpora.manifest import write_manifest
-from asr.model_folder import open_model
 from asr.pipeline import RESULTS, run
 
 RECIPE = """

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from asr.checkpoint import load_model
+from asr.acoustic.checkpoint import load_model
+from asr.acoustic.folder import open_model
 from asr.config.schema import load_recipe
 from asr.corpora.manifest import write_manifest
-from asr.model_folder import open_model
 from asr.training.acoustic import train
 
 RECIPES = sorted((Path(__file__).resolve().parents[1] / "recipes").glob("*.yaml"))

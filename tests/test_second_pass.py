@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import asr
+from asr.acoustic.folder import find_model, open_model
 from asr.audio.read import load_audio
 from asr.cli import main
 from asr.config.schema import RecurrentConfig
@@ -23,7 +24,6 @@ from asr.decode.config import (
 from asr.decode.options import BeamOptions, SecondPassWeights
 from asr.decode.second_pass import SecondPass, likelihoods, weigh
 from asr.errors import AsrError
-from asr.model_folder import find_model, open_model
 from asr.reweigh import Candidates, reweigh
 from asr.tokenizers.tokenizer import CharacterTokenizer
 from asr.training.lstm_lm import train_recurrent

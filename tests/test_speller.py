@@ -13,8 +13,10 @@ import pytest
 import torch
 
 import asr
+from asr.acoustic.checkpoint import Checkpoint, load_model, save_model
+from asr.acoustic.folder import find_model
+from asr.acoustic.network import AcousticModel
 from asr.audio.read import load_audio
-from asr.checkpoint import Checkpoint, load_model, save_model
 from asr.cli import main
 from asr.config.schema import (
     EncoderConfig,
@@ -27,8 +29,6 @@ from asr.config.schema import (
 from asr.corpora.manifest import write_manifest
 from asr.engines.pytorch import TorchEngine
 from asr.errors import AsrError
-from asr.model import AcousticModel
-from asr.model_folder import find_model
 from asr.runtime.interrupt import Interrupted
 from asr.scoring.error_rates import score
 from asr.tokenizers.tokenizer import CharacterTokenizer, PhoneTokenizer, UnrepresentableText

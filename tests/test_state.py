@@ -5,9 +5,9 @@ import torch
 from torch.amp.grad_scaler import GradScaler
 from torch.optim.swa_utils import AveragedModel
 
+from asr.acoustic.network import AcousticModel
 from asr.config.schema import Recipe, validate
 from asr.errors import AsrError
-from asr.model import AcousticModel
 from asr.tokenizers.tokenizer import CharacterTokenizer
 from asr.training.optimizers import make_optimizers
 from asr.training.state import Progress, TrainingState, read_record

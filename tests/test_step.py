@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.amp.grad_scaler import GradScaler
 
+from asr.acoustic.network import AcousticModel
 from asr.audio.read import load_audio
 from asr.config.schema import EncoderConfig, ModelConfig, TrainConfig
 from asr.features.mel import feature_frames
-from asr.model import AcousticModel
 from asr.tokenizers.tokenizer import CharacterTokenizer
 from asr.training.batch import Batch, Masks, Targets
 from asr.training.gradients import backward, split

@@ -15,11 +15,11 @@ import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from asr.checkpoint import Checkpoint, load_model, save_model
+from asr.acoustic.checkpoint import Checkpoint, load_model, save_model
+from asr.acoustic.network import AcousticModel
 from asr.config.schema import TrainConfig, load_recipe
 from asr.corpora.manifest import write_manifest
 from asr.errors import AsrError
-from asr.model import AcousticModel
 from asr.runtime.device import choose_device
 from asr.runtime.interrupt import Interrupted
 from asr.tokenizers.tokenizer import BpeTokenizer

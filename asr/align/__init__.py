@@ -43,9 +43,9 @@ def load_aligner(model: str | Path | None = None, device: str = "auto") -> Align
     Raises:
         AsrError: there is no such model or device, or a file is missing or damaged.
     """
+    from asr.acoustic.folder import open_model
     from asr.decode import make_decoder
     from asr.engines import load_engine
-    from asr.model_folder import open_model
     from asr.recognise import Recogniser
     from asr.tokenizers.tokenizer import BpeTokenizer
 

@@ -106,7 +106,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         for record in records:
             print_details(record["name"], record, console)
     if options.report:
-        from asr.model_folder import DEFAULT_MODEL
+        from asr.acoustic.folder import DEFAULT_MODEL
         from asr.report.write import write_report
 
         page = partial(

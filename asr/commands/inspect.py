@@ -149,11 +149,11 @@ def _gates(options: argparse.Namespace) -> int:
     """What the memory of a model does while it listens."""
     from rich.console import Console
 
-    from asr.checkpoint import load_model
+    from asr.acoustic.checkpoint import load_model
+    from asr.acoustic.folder import DEFAULT_MODEL
     from asr.inspect.gates import listen
     from asr.inspect.page import write_page
     from asr.inspect.picture import draw_gates, make_figure
-    from asr.model_folder import DEFAULT_MODEL
 
     outputs = options.output or [Path(f"{options.audio.stem}.gates.html")]
     if any(path.suffix in PICTURES for path in outputs):
@@ -173,7 +173,7 @@ def _gradients(options: argparse.Namespace) -> int:
     """The vanishing and the exploding gradient on real speech."""
     from rich.console import Console
 
-    from asr.checkpoint import load_model
+    from asr.acoustic.checkpoint import load_model
     from asr.inspect import gradients
     from asr.inspect.picture import draw_gradients, make_figure
     from asr.runtime.progress import track
@@ -211,7 +211,7 @@ def _cost(options: argparse.Namespace) -> int:
 
     from rich.console import Console
 
-    from asr.checkpoint import load_model
+    from asr.acoustic.checkpoint import load_model
     from asr.config.schema import load_recipe
     from asr.inspect import cost
     from asr.runtime.files import write_text

@@ -34,8 +34,8 @@ def add(groups: Groups) -> None:
 
 def _speller(options: argparse.Namespace) -> int:
     """A model that spells."""
+    from asr.acoustic.folder import find_model
     from asr.config.schema import load_recipe
-    from asr.model_folder import find_model
     from asr.training.speller.train import train_speller
 
     recipe = load_recipe(options.recipe, options.settings)

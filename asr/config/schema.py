@@ -74,7 +74,9 @@ class FrontEndConfig(Section):
 class EncoderConfig(Section):
     """Stacked recurrent layers, each followed by layer normalisation."""
 
-    cell: Literal["lstm", "peephole", "cifg", "gru", "rnn"] = "lstm"  # asr.cells has the equations
+    cell: Literal["lstm", "peephole", "cifg", "gru", "rnn"] = (
+        "lstm"  # asr.acoustic.cells has the equations
+    )
     bidirectional: bool = True
     layers: Positive = 4
     hidden: Positive = 320  # per direction

@@ -8,10 +8,10 @@ from __future__ import annotations
 import ctypes
 import sys
 
+from asr.acoustic.folder import WEIGHTS, ModelFolder
 from asr.engines import compiled
 from asr.engines.heard import Engine, Heard, padded
 from asr.errors import AsrError
-from asr.model_folder import WEIGHTS, ModelFolder
 from asr.runtime.threads import count_threads
 
 __all__ = ["Engine", "Heard", "load_engine", "padded"]
@@ -32,7 +32,7 @@ def load_engine(folder: ModelFolder, device: str = "auto") -> Engine:
     if device == "cpu" and compiled.runs(folder.config):
         return _load_compiled(folder)
 
-    from asr.checkpoint import load_model
+    from asr.acoustic.checkpoint import load_model
     from asr.engines.pytorch import TorchEngine
     from asr.runtime.device import choose_device
 

@@ -89,7 +89,7 @@ class CompiledEngine:
 
     Args:
         config: the model.
-        weights: by the names that :class:`asr.model.AcousticModel` has for them.
+        weights: by the names that :class:`asr.acoustic.network.AcousticModel` has for them.
         units: of the main head.
         intermediate_units: of the other one, if there is one.
         threads: that work at a time: on a signal each, or on a single one's two directions.

@@ -211,7 +211,7 @@ def lstm(
     out: Floats,
 ) -> None:
     """One direction of an LSTM layer, from a zero state (Hochreiter and Schmidhuber 1997; the
-    equations are those of :class:`asr.cells.Lstm`).
+    equations are those of :class:`asr.acoustic.cells.Lstm`).
 
     Args:
         x: shape (frames, inputs).

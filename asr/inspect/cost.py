@@ -12,12 +12,12 @@ from typing import Any
 
 from torch import nn
 
-from asr.attention import LocalAttention
+from asr.acoustic.attention import LocalAttention
+from asr.acoustic.network import AcousticModel, halved
+from asr.acoustic.recurrent import RecurrentLayer
 from asr.config.schema import Recipe
 from asr.features.mel import FRAMES_PER_SECOND
 from asr.inspect.trace import by_equations
-from asr.model import AcousticModel, halved
-from asr.recurrent import RecurrentLayer
 from asr.tokenizers.tokenizer import CharacterTokenizer, PhoneTokenizer
 
 NUMBER = 4  # bytes of an activation in float32

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from asr.acoustic.checkpoint import Checkpoint
 from asr.audio.read import SAMPLE_RATE, Samples, audio_duration, load_audio
 from asr.audio.segmentation import LONGEST, is_silent
-from asr.checkpoint import Checkpoint
 from asr.decode import GreedyDecoder
 from asr.errors import AsrError
 from asr.features.log_mel import extract

@@ -18,15 +18,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from asr.acoustic.checkpoint import Checkpoint
+from asr.acoustic.network import AcousticModel
+from asr.acoustic.recurrent import CELLS, RecurrentLayer
 from asr.audio.read import Samples
-from asr.checkpoint import Checkpoint
 from asr.config.schema import TrainConfig
 from asr.errors import AsrError
 from asr.features.log_mel import extract
 from asr.features.mel import FRAMES_PER_SECOND, HOP
 from asr.inspect.trace import Array
-from asr.model import AcousticModel
-from asr.recurrent import CELLS, RecurrentLayer
 from asr.runtime.files import atomic
 
 FRAMES = 300  # k goes so far, in frames of 10 ms

@@ -1,4 +1,5 @@
-"""Gates and states of a model's recurrent layers at every frame, by the equations of asr.cells.
+"""Gates and states of a model's recurrent layers at every frame, by the equations of
+asr.acoustic.cells.
 
 Torch's fused layers give away their outputs alone. Their weights are put into the cell that has
 the same equations, and this one is run on what the layer was given.
@@ -15,10 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from asr.cells import Cell, Gru, Lstm, PeepholeLstm, Rnn, Unrolled
+from asr.acoustic.cells import Cell, Gru, Lstm, PeepholeLstm, Rnn, Unrolled
+from asr.acoustic.network import AcousticModel, Emissions
+from asr.acoustic.recurrent import RecurrentLayer
 from asr.features.mel import FRAMES_PER_SECOND
-from asr.model import AcousticModel, Emissions
-from asr.recurrent import RecurrentLayer
 
 Array = NDArray[np.float64]
 

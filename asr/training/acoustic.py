@@ -23,12 +23,12 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from asr import card
-from asr.checkpoint import Checkpoint, save_model
+from asr.acoustic import card
+from asr.acoustic.checkpoint import Checkpoint, save_model
+from asr.acoustic.folder import find_model, read_weights
+from asr.acoustic.network import AcousticModel
 from asr.config.schema import HeadName, Recipe, TrainConfig, UnitKind
 from asr.errors import AsrError
-from asr.model import AcousticModel
-from asr.model_folder import find_model, read_weights
 from asr.runtime.device import choose_device, choose_precision
 from asr.runtime.interrupt import Interrupted, stop_signal
 from asr.runtime.parallel import ahead

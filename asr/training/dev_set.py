@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
+from asr.acoustic.checkpoint import Checkpoint
 from asr.audio.read import Samples
-from asr.checkpoint import Checkpoint
 from asr.config.schema import DataConfig
 from asr.corpora.manifest import Utterance
 from asr.decode import GreedyDecoder

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
+from asr.acoustic.network import Emissions, dropout_from
 from asr.config.schema import HeadName, TrainConfig
-from asr.model import Emissions, dropout_from
 from asr.runtime.device import autocast
 from asr.runtime.parallel import at_once
 from asr.training.batch import Batch, Targets

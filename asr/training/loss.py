@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from asr.acoustic.network import Emissions, within
 from asr.config.schema import HeadName, TrainConfig
-from asr.model import Emissions, within
 from asr.training.batch import Targets
 from asr.training.ctc_loss import ctc
 from asr.training.denominator import denominator

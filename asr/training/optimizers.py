@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable
 import torch
 from torch import Tensor, nn
 
-from asr.attention import LocalAttention
-from asr.cells import Cell, PeepholeLstm
+from asr.acoustic.attention import LocalAttention
+from asr.acoustic.cells import Cell, PeepholeLstm
 from asr.config.schema import OptimizerName
 from asr.training.muon import Muon
 

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from asr.acoustic.network import AcousticModel, dropout_from
 from asr.errors import AsrError
-from asr.model import AcousticModel, dropout_from
 from asr.runtime.files import remove
 from asr.runtime.progress import track
 from asr.runtime.torch_pair import torchaudio

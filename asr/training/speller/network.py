@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from asr.acoustic.network import AcousticModel
 from asr.config.schema import SpellerConfig
 from asr.errors import AsrError
-from asr.model import AcousticModel
 
 
 def with_speller(

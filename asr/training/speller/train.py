@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from asr.card import speller_card
-from asr.checkpoint import Checkpoint, load_model, save_model
+from asr.acoustic.card import speller_card
+from asr.acoustic.checkpoint import Checkpoint, load_model, save_model
+from asr.acoustic.folder import WEIGHTS
+from asr.acoustic.network import AcousticModel, dropout_from
 from asr.config.schema import Recipe, SpellerRecipe
 from asr.errors import AsrError
 from asr.features.mel import FRAMES_PER_SECOND
-from asr.model import AcousticModel, dropout_from
-from asr.model_folder import WEIGHTS
 from asr.runtime.files import atomic, digest, remove
 from asr.runtime.interrupt import Interrupted, stop_signal
 from asr.runtime.parallel import ahead, at_once

@@ -211,7 +211,7 @@ class Rnn(Cell):
 
 
 class Unrolled(nn.Module):
-    """A cell over time: the layer that :mod:`asr.recurrent` asks for.
+    """A cell over time: the layer that :mod:`asr.acoustic.recurrent` asks for.
 
     Forwards and backwards it takes 1.1 to 1.7 times as long as torch's kernels (two cores, 320
     units; scripts/bench_cells): beside the product with U, what Python adds to a step is little. So

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from asr.cells import CoupledLstm, Lstm, PeepholeLstm, Unrolled
+from asr.acoustic.cells import CoupledLstm, Lstm, PeepholeLstm, Unrolled
 from asr.runtime.parallel import side_by_side
 
 
@@ -67,7 +67,7 @@ def _remember(bias: Tensor, blocks: Sequence[str], gate: str, value: float = 1.0
 
 
 # A new cell is one more entry here, and its name one more choice in EncoderConfig. Torch's kernels
-# are taken where there are some, the equations of asr.cells elsewhere.
+# are taken where there are some, the equations of asr.acoustic.cells elsewhere.
 CELLS: dict[str, Callable[[int, int], nn.Module]] = {
     "lstm": _lstm,
     "peephole": _peephole,

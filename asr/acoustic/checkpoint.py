@@ -9,10 +9,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from asr.config.schema import to_yaml
-from asr.errors import AsrError
-from asr.model import AcousticModel
-from asr.model_folder import (
+from asr.acoustic.folder import (
     CARD,
     CHECKSUMS,
     CONFIG,
@@ -22,6 +19,9 @@ from asr.model_folder import (
     open_model,
     write_checksums,
 )
+from asr.acoustic.network import AcousticModel
+from asr.config.schema import to_yaml
+from asr.errors import AsrError
 from asr.runtime.files import atomic, remove, write_text
 from asr.tokenizers.tokenizer import Tokenizer
 

@@ -33,7 +33,7 @@ CHECKSUMS = "checksums.txt"  # SHA-256, as `sha256sum -c` reads them
 _CHECKED = (CONFIG, TOKENIZER, INTERMEDIATE_TOKENIZER, WEIGHTS)
 _CHECKSUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
-BUNDLED = Path(__file__).parent / "models"
+BUNDLED = Path(__file__).parents[1] / "models"
 DEFAULT_MODEL = "english-18h"
 
 
@@ -57,7 +57,7 @@ class ModelFolder:
         return self.tokenizer if head == "main" else self.intermediate_tokenizer
 
     def weights(self) -> dict[str, NDArray[np.float16]]:
-        """The weights, by the names that :class:`asr.model.AcousticModel` has for them.
+        """The weights, by the names that :class:`asr.acoustic.network.AcousticModel` has for them.
 
         Raises:
             AsrError: they are missing, damaged, or not those that the folder was saved with.

@@ -1,7 +1,7 @@
 """The acoustic model: log-mel frames to log-probabilities of units.
 
 Padding does not exist for the result: what lies beyond an utterance's length is zeroed before
-every convolution, the recurrent layers read it last (see :mod:`asr.recurrent`), and all
+every convolution, the recurrent layers read it last (see :mod:`asr.acoustic.recurrent`), and all
 normalisation is within one frame.
 """
 
@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from asr.attention import LocalAttention
+from asr.acoustic.attention import LocalAttention
+from asr.acoustic.recurrent import RecurrentLayer, reversal
 from asr.config.schema import EncoderConfig, FrontEndConfig, HeadName, ModelConfig, SpellerConfig
-from asr.recurrent import RecurrentLayer, reversal
 
 Count = TypeVar("Count", int, Tensor)
 

@@ -1,0 +1,1 @@
+"""The acoustic model: the network in torch, its folder, checkpoint and card."""
