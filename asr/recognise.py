@@ -12,7 +12,7 @@ from asr.audio.read import Samples
 from asr.config.schema import HeadName
 from asr.decode import Decoder, Hypothesis
 from asr.doubt import doubt
-from asr.engines.heard import Engine, Heard
+from asr.inference.engine import Engine, Heard
 from asr.tokenizers.tokenizer import Tokenizer
 
 if TYPE_CHECKING:

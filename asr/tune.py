@@ -26,7 +26,7 @@ from asr.decode.config import DecoderConfig, load_parts, load_second_pass
 from asr.decode.options import MOST_PRIOR_WEIGHT, SecondPassWeights
 from asr.decode.second_pass import SecondPass, weigh
 from asr.development import Development, hear
-from asr.engines import load_engine, padded
+from asr.inference import load_engine, padded
 from asr.recognise import Recogniser
 from asr.reweigh import Candidates, reweigh
 from asr.runtime.progress import console, track

@@ -13,8 +13,8 @@ from asr.cli import main
 from asr.corpora.manifest import write_manifest
 from asr.decode import BeamOptions, GreedyDecoder, make_decoder, prior
 from asr.decode.config import read_decoder_config, write_decoder_config
-from asr.engines import load_engine
 from asr.errors import AsrError
+from asr.inference import load_engine
 from asr.recognise import Recogniser
 from asr.tokenizers.tokenizer import CharacterTokenizer
 from asr.tune import search

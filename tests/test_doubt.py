@@ -22,8 +22,8 @@ from asr.decode.config import (
     write_decoder_config,
 )
 from asr.doubt import LIMIT, doubt, limit
-from asr.engines import load_engine
 from asr.errors import AsrError
+from asr.inference import load_engine
 from asr.recognise import Recogniser
 
 FRAME = 0.04  # seconds

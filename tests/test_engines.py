@@ -12,11 +12,12 @@ from asr.acoustic.folder import CHECKSUMS, open_model
 from asr.acoustic.network import AcousticModel
 from asr.audio.read import load_audio
 from asr.config.schema import EncoderConfig, FrontEndConfig, ModelConfig, SpellerConfig
-from asr.engines import features, kernels, load_engine
-from asr.engines.compiled import CompiledEngine, runs
-from asr.engines.pytorch import TorchEngine
 from asr.errors import AsrError
 from asr.features.log_mel import extract
+from asr.inference import kernels, load_engine
+from asr.inference import numba_features as features
+from asr.inference.numba_engine import CompiledEngine, runs
+from asr.inference.torch_engine import TorchEngine
 from asr.tokenizers.tokenizer import CharacterTokenizer, PhoneTokenizer
 
 # Widths that are no multiples of what the kernels take at a time.

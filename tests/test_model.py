@@ -10,8 +10,8 @@ from asr.acoustic.recurrent import CELLS, RecurrentLayer, reversal, turn
 from asr.audio.read import load_audio
 from asr.config.schema import EncoderConfig, FrontEndConfig, ModelConfig
 from asr.decode import GreedyDecoder
-from asr.engines.pytorch import TorchEngine
 from asr.features.log_mel import extract
+from asr.inference.torch_engine import TorchEngine
 from asr.recognise import Recogniser
 from asr.runtime.parallel import side_by_side
 

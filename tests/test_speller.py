@@ -27,8 +27,8 @@ from asr.config.schema import (
     load_recipe,
 )
 from asr.corpora.manifest import write_manifest
-from asr.engines.pytorch import TorchEngine
 from asr.errors import AsrError
+from asr.inference.torch_engine import TorchEngine
 from asr.runtime.interrupt import Interrupted
 from asr.scoring.error_rates import score
 from asr.tokenizers.tokenizer import CharacterTokenizer, PhoneTokenizer, UnrepresentableText

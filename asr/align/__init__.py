@@ -45,7 +45,7 @@ def load_aligner(model: str | Path | None = None, device: str = "auto") -> Align
     """
     from asr.acoustic.folder import open_model
     from asr.decode import make_decoder
-    from asr.engines import load_engine
+    from asr.inference import load_engine
     from asr.recognise import Recogniser
     from asr.tokenizers.tokenizer import BpeTokenizer
 

@@ -1,7 +1,7 @@
 """The frames and filters of log-mel features, and the policy that brings them to one scale.
 
-Whoever makes features, :mod:`asr.features.log_mel` with torch or :mod:`asr.engines.features`
-without, takes them from here.
+Whoever makes features, :mod:`asr.features.log_mel` with torch or
+:mod:`asr.inference.numba_features` without, takes them from here.
 """
 
 from __future__ import annotations

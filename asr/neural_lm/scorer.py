@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.engines import kernels
-from asr.engines.kernels import Floats, Weights
+from asr.inference import kernels
+from asr.inference.kernels import Floats, Weights
 from asr.neural_lm.file import BORDER, UNSPELLED, RecurrentFile, read_recurrent
 from asr.tokenizers.tokenizer import UnrepresentableText
 

@@ -11,7 +11,7 @@ from asr.audio.read import Samples
 from asr.config.schema import DataConfig
 from asr.corpora.manifest import Utterance
 from asr.decode import GreedyDecoder
-from asr.engines.pytorch import TorchEngine
+from asr.inference.torch_engine import TorchEngine
 from asr.recognise import Recogniser
 from asr.scoring.error_rates import Score, score
 from asr.training.audio_cache import open_cache

@@ -9,9 +9,9 @@ import ctypes
 import sys
 
 from asr.acoustic.folder import WEIGHTS, ModelFolder
-from asr.engines import compiled
-from asr.engines.heard import Engine, Heard, padded
 from asr.errors import AsrError
+from asr.inference import numba_engine as compiled
+from asr.inference.engine import Engine, Heard, padded
 from asr.runtime.threads import count_threads
 
 __all__ = ["Engine", "Heard", "load_engine", "padded"]
@@ -33,7 +33,7 @@ def load_engine(folder: ModelFolder, device: str = "auto") -> Engine:
         return _load_compiled(folder)
 
     from asr.acoustic.checkpoint import load_model
-    from asr.engines.pytorch import TorchEngine
+    from asr.inference.torch_engine import TorchEngine
     from asr.runtime.device import choose_device
 
     return TorchEngine(load_model(folder.path).model, choose_device(device))

@@ -1,7 +1,7 @@
-"""The acoustic model without torch: LSTM models on the CPU, by :mod:`asr.engines.kernels`.
+"""The acoustic model without torch: LSTM models on the CPU, by :mod:`asr.inference.kernels`.
 
-It says what :mod:`asr.engines.pytorch` says, to the fifth digit, is there at once and takes a
-fraction of the memory.
+It says what :mod:`asr.inference.torch_engine` says, to the fifth digit, is there at once and takes
+a fraction of the memory.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from asr.audio.read import Samples
 from asr.config.schema import ModelConfig, SpellerConfig
-from asr.engines import kernels
-from asr.engines.features import extract
-from asr.engines.heard import Heard
-from asr.engines.kernels import Floats, Weights
 from asr.features.mel import FRAMES_PER_SECOND
+from asr.inference import kernels
+from asr.inference.engine import Heard
+from asr.inference.kernels import Floats, Weights
+from asr.inference.numba_features import extract
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Layer:
 
 
 class CompiledEngine:
-    """An :class:`asr.engines.heard.Engine` for the models that :func:`runs` is true of.
+    """An :class:`asr.inference.engine.Engine` for the models that :func:`runs` is true of.
 
     Args:
         config: the model.
@@ -153,7 +153,7 @@ class CompiledEngine:
         self._hear(np.zeros(1, np.float32))
 
     def hear(self, signals: Sequence[Samples]) -> Heard:
-        """See :class:`asr.engines.heard.Engine`."""
+        """See :class:`asr.inference.engine.Engine`."""
         if self._pool and len(signals) > 1:
             return Heard.together(list(self._pool.map(self._hear, signals)))
         return Heard.together([self._hear(signal, self._pool) for signal in signals])

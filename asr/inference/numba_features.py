@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.audio.read import Samples
-from asr.engines.kernels import affine
 from asr.features.mel import FLOOR, HOP, SPREAD, WINDOW, feature_frames, filters, gain
+from asr.inference.kernels import affine
 
 _FRAMES = 512  # at a time: bounds memory
 

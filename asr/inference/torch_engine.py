@@ -10,16 +10,16 @@ from torch.nn.utils.rnn import pad_sequence
 
 from asr.acoustic.network import AcousticModel, Emissions
 from asr.audio.read import Samples
-from asr.engines.heard import Heard
 from asr.features.log_mel import extract_together
 from asr.features.mel import FRAMES_PER_SECOND
+from asr.inference.engine import Heard
 
 # Inputs are as long as a multiple of this: oneDNN keeps some 4 MB for each length that it has met.
 _FRAMES = 128
 
 
 class TorchEngine:
-    """An :class:`asr.engines.heard.Engine`.
+    """An :class:`asr.inference.engine.Engine`.
 
     Args:
         model: in evaluation mode.
