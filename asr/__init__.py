@@ -61,7 +61,7 @@ def load(
     """
     # Here, not above: the command line answers --help without waiting for them.
     from asr.acoustic.folder import open_model
-    from asr.decode.config import choose_decoder
+    from asr.decoding.decoder_config import choose_decoder
     from asr.inference import load_engine
     from asr.recognise import Recogniser
     from asr.runtime.threads import count_threads

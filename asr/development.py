@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from asr.audio.read import load_audio
 from asr.config.schema import HeadName
 from asr.corpora.manifest import Utterance
-from asr.decode.config import OTHER_HEAD
+from asr.decoding.decoder_config import OTHER_HEAD
 from asr.errors import AsrError
 from asr.recognise import Recogniser
 from asr.runtime.progress import track

@@ -28,7 +28,7 @@ from asr.config.schema import DataConfig, Recipe
 from asr.corpora import folder, librispeech
 from asr.corpora.manifest import read_manifest
 from asr.corpora.summary import print_summary
-from asr.decode.config import (
+from asr.decoding.decoder_config import (
     DECODER,
     DecoderConfig,
     SecondPassConfig,

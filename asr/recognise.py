@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from asr.audio.read import Samples
 from asr.config.schema import HeadName
-from asr.decode import Decoder, Hypothesis
-from asr.doubt import doubt
+from asr.decoding import Decoder, Hypothesis
+from asr.decoding.speech_detection import doubt
 from asr.inference.engine import Engine, Heard
 from asr.tokenizers.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from asr.decode.second_pass import SecondPass
+    from asr.decoding.second_pass import SecondPass
 
 
 class Recogniser:
@@ -30,7 +30,8 @@ class Recogniser:
         decoder: what finds words in its log-probabilities.
         head: the one that the decoder reads.
         second_pass: what chooses among the readings of the decoder.
-        max_doubt: how unsure the main head may be of what it hears (:mod:`asr.doubt`), in nats;
+        max_doubt: how unsure the main head may be of what it hears
+        (:mod:`asr.decoding.speech_detection`), in nats;
             above, nothing was said. None to take all for speech.
     """
 

@@ -10,8 +10,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.decode.hypothesis import Hypothesis
-from asr.decode.options import SecondPassWeights
+from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.options import SecondPassWeights
 from asr.scoring.error_rates import score
 
 Number = TypeVar("Number", np.float64, np.int64)

@@ -21,7 +21,7 @@ from asr.audio.read import (
     read_pieces,
 )
 from asr.audio.segmentation import LONGEST, Stretch, is_silent, split
-from asr.decode import Hypothesis
+from asr.decoding import Hypothesis
 from asr.errors import AsrError
 from asr.recognise import Recogniser
 from asr.runtime.ordered import in_order

@@ -17,14 +17,15 @@ from itertools import product
 
 import numpy as np
 
-from asr import doubt
 from asr.acoustic.folder import ModelFolder
 from asr.corpora.manifest import Utterance
-from asr.decode import BeamOptions, GreedyDecoder, Hypothesis, make_decoder, prior
-from asr.decode.calibration import Calibration, calibration_error
-from asr.decode.config import DecoderConfig, load_parts, load_second_pass
-from asr.decode.options import MOST_PRIOR_WEIGHT, SecondPassWeights
-from asr.decode.second_pass import SecondPass, weigh
+from asr.decoding import BeamOptions, GreedyDecoder, Hypothesis, make_decoder
+from asr.decoding import label_prior as prior
+from asr.decoding import speech_detection as doubt
+from asr.decoding.calibration import Calibration, calibration_error
+from asr.decoding.decoder_config import DecoderConfig, load_parts, load_second_pass
+from asr.decoding.options import MOST_PRIOR_WEIGHT, SecondPassWeights
+from asr.decoding.second_pass import SecondPass, weigh
 from asr.development import Development, hear
 from asr.inference import load_engine, padded
 from asr.recognise import Recogniser

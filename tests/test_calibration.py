@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from asr.decode.calibration import UNCALIBRATED, Calibration, calibration_error
+from asr.decoding.calibration import UNCALIBRATED, Calibration, calibration_error
 from asr.scoring.error_rates import right_words
 
 

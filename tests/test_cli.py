@@ -17,7 +17,7 @@ from asr import cli
 from asr.audio.read import SAMPLE_RATE
 from asr.commands import options, transcribe
 from asr.corpora.manifest import write_manifest
-from asr.decode import DECODERS
+from asr.decoding import DECODERS
 from asr.errors import AsrError
 from asr.evaluate import read_data
 from asr.runtime.files import write_text

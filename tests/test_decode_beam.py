@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from asr.decode import BeamOptions, make_decoder
-from asr.decode.hotwords import HotWords
-from asr.decode.tree import LexiconTree, spelled
+from asr.decoding import BeamOptions, make_decoder
+from asr.decoding.hotwords import HotWords
+from asr.decoding.lexicon_tree import LexiconTree, spelled
 from asr.errors import AsrError
 from asr.tokenizers.tokenizer import BLANK, BpeTokenizer, CharacterTokenizer
 
@@ -270,12 +270,12 @@ def test_hundreds_of_phrases_are_one_automaton():
 
 
 def test_where_nothing_can_be_kept_it_is_compiled_all_the_same():
-    code = "import asr.decode.search, asr.align.viterbi, asr.lexicon.letter_to_sound_training"
+    code = "import asr.decoding.search, asr.align.viterbi, asr.lexicon.letter_to_sound_training"
     env = os.environ | {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
     env.pop("NUMBA_CACHE_DIR", None)  # the only place left
     assert subprocess.run([sys.executable, "-c", code], env=env, check=False).returncode == 0
 
 
 def test_nothing_is_compiled_for_the_greedy_decoder():
-    code = "import sys, asr.decode, asr.cli; sys.exit('numba' in sys.modules)"
+    code = "import sys, asr.decoding, asr.cli; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

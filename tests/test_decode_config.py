@@ -1,6 +1,6 @@
 import asr
 from asr.acoustic.folder import find_model
-from asr.decode.config import read_decoder_config
+from asr.decoding.decoder_config import read_decoder_config
 
 
 def test_the_bundled_model_is_searched_by_its_own_settings():

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from asr.decode import BeamOptions, make_decoder
-from asr.decode.beam import BeamDecoder
-from asr.decode.tables import STATES
-from asr.decode.tree import LexiconTree
+from asr.decoding import BeamOptions, make_decoder
+from asr.decoding.beam import BeamDecoder
+from asr.decoding.lexicon_tree import LexiconTree
+from asr.decoding.search_arrays import STATES
 from asr.ngram import load
 from asr.tokenizers.tokenizer import CharacterTokenizer, Tokenizer
 

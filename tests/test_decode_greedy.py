@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from asr.decode import GreedyDecoder
+from asr.decoding import GreedyDecoder
 from asr.tokenizers.tokenizer import BpeTokenizer, CharacterTokenizer, PhoneTokenizer
 
 

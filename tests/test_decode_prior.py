@@ -11,8 +11,9 @@ from asr.acoustic.folder import find_model, open_model
 from asr.audio.read import load_audio
 from asr.cli import main
 from asr.corpora.manifest import write_manifest
-from asr.decode import BeamOptions, GreedyDecoder, make_decoder, prior
-from asr.decode.config import read_decoder_config, write_decoder_config
+from asr.decoding import BeamOptions, GreedyDecoder, make_decoder
+from asr.decoding import label_prior as prior
+from asr.decoding.decoder_config import read_decoder_config, write_decoder_config
 from asr.errors import AsrError
 from asr.inference import load_engine
 from asr.recognise import Recogniser

@@ -13,15 +13,15 @@ import torch
 import asr
 from asr.acoustic.folder import find_model, open_model
 from asr.audio.read import SAMPLE_RATE, load_audio
-from asr.decode import GreedyDecoder
-from asr.decode.config import (
+from asr.decoding import GreedyDecoder
+from asr.decoding.decoder_config import (
     DECODER,
     DecoderConfig,
     choose_decoder,
     read_decoder_config,
     write_decoder_config,
 )
-from asr.doubt import LIMIT, doubt, limit
+from asr.decoding.speech_detection import LIMIT, doubt, limit
 from asr.errors import AsrError
 from asr.inference import load_engine
 from asr.recognise import Recogniser

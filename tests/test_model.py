@@ -9,7 +9,7 @@ from asr.acoustic.network import AcousticModel, VariationalDropout, convolve_by_
 from asr.acoustic.recurrent import CELLS, RecurrentLayer, reversal, turn
 from asr.audio.read import load_audio
 from asr.config.schema import EncoderConfig, FrontEndConfig, ModelConfig
-from asr.decode import GreedyDecoder
+from asr.decoding import GreedyDecoder
 from asr.features.log_mel import extract
 from asr.inference.torch_engine import TorchEngine
 from asr.recognise import Recogniser

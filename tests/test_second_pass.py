@@ -14,15 +14,15 @@ from asr.audio.read import load_audio
 from asr.cli import main
 from asr.config.schema import RecurrentConfig
 from asr.corpora.manifest import write_manifest
-from asr.decode import Hypothesis
-from asr.decode.config import (
+from asr.decoding import Hypothesis
+from asr.decoding.decoder_config import (
     DecoderConfig,
     SecondPassConfig,
     read_decoder_config,
     write_decoder_config,
 )
-from asr.decode.options import BeamOptions, SecondPassWeights
-from asr.decode.second_pass import SecondPass, likelihoods, weigh
+from asr.decoding.options import BeamOptions, SecondPassWeights
+from asr.decoding.second_pass import SecondPass, likelihoods, weigh
 from asr.errors import AsrError
 from asr.reweigh import Candidates, reweigh
 from asr.tokenizers.tokenizer import CharacterTokenizer

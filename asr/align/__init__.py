@@ -44,7 +44,7 @@ def load_aligner(model: str | Path | None = None, device: str = "auto") -> Align
         AsrError: there is no such model or device, or a file is missing or damaged.
     """
     from asr.acoustic.folder import open_model
-    from asr.decode import make_decoder
+    from asr.decoding import make_decoder
     from asr.inference import load_engine
     from asr.recognise import Recogniser
     from asr.tokenizers.tokenizer import BpeTokenizer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from asr.decode.boundaries import Boundaries
+from asr.decoding.word_boundaries import Boundaries
 from asr.errors import AsrError
 from asr.text import normalise
 from asr.tokenizers.tokenizer import Tokenizer, UnrepresentableText

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # What every command adds its parser to.
 Groups: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
-DECODERS = ("greedy", "beam")  # repeated from asr.decode, which would bring numpy along
+DECODERS = ("greedy", "beam")  # repeated from asr.decoding, which would bring numpy along
 
 
 def complain(message: object) -> None:

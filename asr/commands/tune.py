@@ -48,7 +48,7 @@ def add(groups: Groups) -> None:
 def _tune(options: argparse.Namespace) -> int:
     """The decoder config that scores best on development data."""
     from asr.acoustic.folder import open_model
-    from asr.decode.config import DecoderConfig, SecondPassConfig, write_decoder_config
+    from asr.decoding.decoder_config import DecoderConfig, SecondPassConfig, write_decoder_config
     from asr.evaluate import read_data
     from asr.tune import report, tune_decoder
 

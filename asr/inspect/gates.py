@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from asr.acoustic.checkpoint import Checkpoint
 from asr.audio.read import SAMPLE_RATE, Samples, audio_duration, load_audio
 from asr.audio.segmentation import LONGEST, is_silent
-from asr.decode import GreedyDecoder
+from asr.decoding import GreedyDecoder
 from asr.errors import AsrError
 from asr.features.log_mel import extract
 from asr.features.mel import FRAMES_PER_SECOND

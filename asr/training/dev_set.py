@@ -10,7 +10,7 @@ from asr.acoustic.checkpoint import Checkpoint
 from asr.audio.read import Samples
 from asr.config.schema import DataConfig
 from asr.corpora.manifest import Utterance
-from asr.decode import GreedyDecoder
+from asr.decoding import GreedyDecoder
 from asr.inference.torch_engine import TorchEngine
 from asr.recognise import Recogniser
 from asr.scoring.error_rates import Score, score

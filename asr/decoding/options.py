@@ -19,10 +19,10 @@ class BeamOptions:
         acoustic + lm_weight * ln P(words) + word_bonus * words + hot words' boosts
 
     and ``unknown_penalty`` for each word that is not in the lexicon. The acoustic part is divided
-    by the units' priors where they are known (:mod:`asr.decode.prior`). P is the language model's,
-    which sees such words as <unk>, and includes the end of the sentence. <unk> stands for any of
-    them: so one that the lexicon has, or a hot word, is held no likelier than the rarest word that
-    the language model knows. Without a language model there is no word bonus either.
+    by the units' priors where they are known (:mod:`asr.decoding.label_prior`). P is the language
+    model's, which sees such words as <unk>, and includes the end of the sentence. <unk> stands for
+    any of them: so one that the lexicon has, or a hot word, is held no likelier than the rarest
+    word that the language model knows. Without a language model there is no word bonus either.
 
     Raises:
         AsrError: a value is out of its range.
@@ -73,7 +73,7 @@ class BeamOptions:
 
 @dataclass(frozen=True)
 class SecondPassWeights:
-    """Of the terms that :mod:`asr.decode.second_pass` adds to the score of a reading."""
+    """Of the terms that :mod:`asr.decoding.second_pass` adds to the score of a reading."""
 
     head: float = 0.0  # of the logarithm of P(text | audio) as the other head has it
     recurrent: float = 0.0  # of the logarithm of the recurrent language model's P(text)

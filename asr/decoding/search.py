@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.decode.tables import (
+from asr.decoding.search_arrays import (
     FRAMES,
     HISTORIES,
     NEEDED,

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.decode.hypothesis import LogProbs
+from asr.decoding.hypothesis import LogProbs
 from asr.errors import AsrError
 from asr.tokenizers.tokenizer import Tokenizer
 

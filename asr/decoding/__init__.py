@@ -10,15 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from asr.decode.calibration import UNCALIBRATED, Calibration
-from asr.decode.greedy import GreedyDecoder
-from asr.decode.hypothesis import Decoder, Hypothesis, Word
-from asr.decode.options import BeamOptions
+from asr.decoding.calibration import UNCALIBRATED, Calibration
+from asr.decoding.greedy import GreedyDecoder
+from asr.decoding.hypothesis import Decoder, Hypothesis, Word
+from asr.decoding.options import BeamOptions
 from asr.errors import AsrError
 from asr.tokenizers.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from asr.decode.tree import Entry, LexiconTree
+    from asr.decoding.lexicon_tree import Entry, LexiconTree
     from asr.ngram import NgramModel
 
 DECODERS = ("greedy", "beam")
@@ -58,9 +58,9 @@ def make_decoder(
             by default those of the language model, as the tokenizer spells them.
         lm: the language model.
         hotwords: words and phrases to be favoured, perhaps each with its boost.
-        prior: how readily the model emits each unit (:mod:`asr.decode.prior`), if that is known.
-        calibration: of the confidences of words.
-        threads: utterances of a batch that are searched at a time.
+        prior: how readily the model emits each unit (:mod:`asr.decoding.label_prior`), if that is
+        known. calibration: of the confidences of words. threads: utterances of a batch that are
+        searched at a time.
 
     Raises:
         AsrError: there is no such decoder, a value is out of its range, or the parts don't fit.
@@ -70,8 +70,8 @@ def make_decoder(
     if name != "beam":
         raise AsrError(f"there is no decoder {name!r}; choose from {', '.join(DECODERS)}")
     # Here, not above: the greedy decoder needs no compiled code.
-    from asr.decode.beam import BeamDecoder
-    from asr.decode.tree import LexiconTree, spelled
+    from asr.decoding.beam import BeamDecoder
+    from asr.decoding.lexicon_tree import LexiconTree, spelled
 
     options = options or BeamOptions()
     if beam_size is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from asr.decode.tables import NONE, Floats, Ints, Readings, Search, Spans
+from asr.decoding.search_arrays import NONE, Floats, Ints, Readings, Search, Spans
 from asr.runtime.jit import compiled
 
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.decode.boundaries import Boundaries
-from asr.decode.hypothesis import Hypothesis, Lengths, LogProbs, Word
+from asr.decoding.hypothesis import Hypothesis, Lengths, LogProbs, Word
+from asr.decoding.word_boundaries import Boundaries
 from asr.tokenizers.tokenizer import BLANK, PhoneTokenizer, Tokenizer
 
 

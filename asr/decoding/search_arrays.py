@@ -45,7 +45,7 @@ class Model(NamedTuple):
 
 
 class Hot(NamedTuple):
-    """The arrays of :class:`asr.decode.hotwords.HotWords`."""
+    """The arrays of :class:`asr.decoding.hotwords.HotWords`."""
 
     first_child: Ints
     word: Ints

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.decode.hypothesis import Lengths, LogProbs
+from asr.decoding.hypothesis import Lengths, LogProbs
 from asr.tokenizers.tokenizer import BLANK
 
 # Nats, for units as short as characters: of 3,748 utterances of LibriSpeech's dev sets three lay

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from asr.config.schema import HeadName, Section, read_yaml, to_yaml, validate
-from asr.decode import make_decoder
-from asr.decode.calibration import Calibration
-from asr.decode.hypothesis import Decoder
-from asr.decode.options import BeamOptions, SecondPassWeights
-from asr.doubt import LIMIT
+from asr.decoding import make_decoder
+from asr.decoding.calibration import Calibration
+from asr.decoding.hypothesis import Decoder
+from asr.decoding.options import BeamOptions, SecondPassWeights
+from asr.decoding.speech_detection import LIMIT
 from asr.errors import AsrError
 from asr.runtime.files import write_text
 from asr.tokenizers.tokenizer import PhoneTokenizer, Tokenizer
 
 if TYPE_CHECKING:
-    from asr.decode.second_pass import SecondPass
-    from asr.decode.tree import LexiconTree
+    from asr.decoding.lexicon_tree import LexiconTree
+    from asr.decoding.second_pass import SecondPass
     from asr.ngram import NgramModel
 
 OTHER_HEAD: dict[HeadName, HeadName] = {"main": "intermediate", "intermediate": "main"}
@@ -33,7 +33,7 @@ DECODER = "decoder.yaml"  # its name in a model's folder
 
 
 class SecondPassConfig(Section):
-    """How what the search finds is weighed again (:mod:`asr.decode.second_pass`)."""
+    """How what the search finds is weighed again (:mod:`asr.decoding.second_pass`)."""
 
     readings: Annotated[int, Field(ge=2)] = 100  # that the search is to find
     # As the search has it: the narrower, the more its readings differ.
@@ -54,11 +54,13 @@ class DecoderConfig(Section):
     lm: str | None = None
     lexicon: str | None = None  # by default the language model's words, spelled or pronounced
     beam: BeamOptions = BeamOptions()
-    # The share of each unit in what the head emits (asr.decode.prior); none where it isn't known.
+    # The share of each unit in what the head emits (asr.decoding.label_prior); none where it isn't
+    # known.
     prior: dict[str, Annotated[float, Field(ge=0, le=1)]] | None = None
     second_pass: SecondPassConfig | None = None
     confidence: Calibration = Calibration()
-    # How unsure the model may be of speech (asr.doubt), in nats; what is above is music or noise.
+    # How unsure the model may be of speech (asr.decoding.speech_detection), in nats; what is above
+    # is music or noise.
     max_doubt: Annotated[float, Field(gt=0)] | None = LIMIT
 
 
@@ -183,7 +185,7 @@ def load_second_pass(
     Raises:
         AsrError: its language model can't be read, or its weights ask for a head that is not there.
     """
-    from asr.decode.second_pass import SecondPass
+    from asr.decoding.second_pass import SecondPass
     from asr.neural_lm.scorer import load_scorer
 
     settings = config.second_pass
@@ -202,7 +204,7 @@ def load_parts(
     Raises:
         AsrError: a file can't be read, or the lexicon doesn't fit the units.
     """
-    from asr.decode.tree import LexiconTree, spelled
+    from asr.decoding.lexicon_tree import LexiconTree, spelled
 
     lm = None
     if config.lm:

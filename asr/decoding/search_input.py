@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.decode.boundaries import Boundaries
-from asr.decode.hotwords import HotWords
-from asr.decode.options import BeamOptions
-from asr.decode.tables import NODE, ROOT, Hot, Lexicon, Model, Settings, Tables
-from asr.decode.tree import LexiconTree
+from asr.decoding.hotwords import HotWords
+from asr.decoding.lexicon_tree import LexiconTree
+from asr.decoding.options import BeamOptions
+from asr.decoding.search_arrays import NODE, ROOT, Hot, Lexicon, Model, Settings, Tables
+from asr.decoding.word_boundaries import Boundaries
 from asr.errors import AsrError
 from asr.ngram.model import EOS, NEVER, UNK, NgramModel
 from asr.tokenizers.tokenizer import Tokenizer, UnrepresentableText

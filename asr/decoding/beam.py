@@ -1,5 +1,5 @@
 """Beam search over words: options, lexicon, language model and hot words around the compiled search
-of :mod:`asr.decode.search`."""
+of :mod:`asr.decoding.search`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.decode import search, tables
-from asr.decode.boundaries import Boundaries
-from asr.decode.calibration import UNCALIBRATED, Calibration
-from asr.decode.hotwords import HotWords, read_phrases
-from asr.decode.hypothesis import Hypothesis, Lengths, LogProbs, Word
-from asr.decode.options import BeamOptions
-from asr.decode.prepare import check, tabulate, with_words
-from asr.decode.prior import divide, logarithms
-from asr.decode.readings import path, shares, word_spans
-from asr.decode.tables import Ints, Readings, Records, Search, Settings, Spans
-from asr.decode.tree import LexiconTree
+from asr.decoding import search
+from asr.decoding import search_arrays as tables
+from asr.decoding.calibration import UNCALIBRATED, Calibration
+from asr.decoding.hotwords import HotWords, read_phrases
+from asr.decoding.hypothesis import Hypothesis, Lengths, LogProbs, Word
+from asr.decoding.label_prior import divide, logarithms
+from asr.decoding.lexicon_tree import LexiconTree
+from asr.decoding.nbest import path, shares, word_spans
+from asr.decoding.options import BeamOptions
+from asr.decoding.search_arrays import Ints, Readings, Records, Search, Settings, Spans
+from asr.decoding.search_input import check, tabulate, with_words
+from asr.decoding.word_boundaries import Boundaries
 from asr.errors import AsrError
 from asr.ngram.model import EOS
 from asr.tokenizers.tokenizer import PhoneTokenizer, Tokenizer
@@ -54,9 +55,9 @@ class BeamDecoder:
         lm: the language model; it needs a lexicon to have words.
         hotwords: words and phrases to be favoured, perhaps each with its boost (natural logarithm).
             Those that the lexicon lacks are spelled by the tokenizer.
-        prior: how readily the model emits each unit (:mod:`asr.decode.prior`), if that is known.
-        calibration: of the confidences of words.
-        threads: utterances of a batch that are searched at a time.
+        prior: how readily the model emits each unit (:mod:`asr.decoding.label_prior`), if that is
+        known. calibration: of the confidences of words. threads: utterances of a batch that are
+        searched at a time.
 
     Raises:
         AsrError: the lexicon or the prior doesn't fit the units, or a hot word can't be spelled.

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.config.schema import HeadName
-from asr.decode.hypothesis import Hypothesis
-from asr.decode.options import SecondPassWeights
+from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.options import SecondPassWeights
 from asr.neural_lm.scorer import RecurrentScorer
 from asr.tokenizers.tokenizer import BLANK, Tokenizer, UnrepresentableText
 
