@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from asr.transcribe import Transcriber
+    from asr.transcription.transcriber import Transcriber
 
 __version__ = "0.1.0"
 __all__ = ["AsrError", "Reading", "Segment", "Transcript", "Word", "__version__", "load"]
@@ -63,9 +63,9 @@ def load(
     from asr.acoustic.folder import open_model
     from asr.decoding.decoder_config import choose_decoder
     from asr.inference import load_engine
-    from asr.recognise import Recogniser
     from asr.runtime.threads import count_threads
-    from asr.transcribe import Transcriber
+    from asr.transcription.recogniser import Recogniser
+    from asr.transcription.transcriber import Transcriber
 
     folder = open_model(model)
     choice = choose_decoder(

@@ -13,9 +13,9 @@ from asr.config.schema import HeadName
 from asr.corpora.manifest import Utterance
 from asr.decoding.decoder_config import OTHER_HEAD
 from asr.errors import AsrError
-from asr.recognise import Recogniser
 from asr.runtime.progress import track
 from asr.text import normalise
+from asr.transcription.recogniser import Recogniser
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from asr.scoring.error_rates import score
 from asr.scoring.pairing import UtteranceText
 from asr.scoring.results import Evaluation
 from asr.text import normalise
-from asr.transcribe import Transcriber
 from asr.transcript import Transcript, Word
+from asr.transcription.transcriber import Transcriber
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from asr.decoding import DECODERS
 from asr.errors import AsrError
 from asr.evaluate import read_data
 from asr.runtime.files import write_text
-from asr.writers import WRITERS
+from asr.transcription.writers import WRITERS
 
 
 def run(*arguments, **options):

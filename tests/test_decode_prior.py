@@ -16,8 +16,8 @@ from asr.decoding import label_prior as prior
 from asr.decoding.decoder_config import read_decoder_config, write_decoder_config
 from asr.errors import AsrError
 from asr.inference import load_engine
-from asr.recognise import Recogniser
 from asr.tokenizers.tokenizer import CharacterTokenizer
+from asr.transcription.recogniser import Recogniser
 from asr.tune import search
 
 LETTERS = CharacterTokenizer(" AB")

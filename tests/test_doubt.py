@@ -24,7 +24,7 @@ from asr.decoding.decoder_config import (
 from asr.decoding.speech_detection import LIMIT, doubt, limit
 from asr.errors import AsrError
 from asr.inference import load_engine
-from asr.recognise import Recogniser
+from asr.transcription.recogniser import Recogniser
 
 FRAME = 0.04  # seconds
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "bench_nonspeech"

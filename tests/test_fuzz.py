@@ -35,7 +35,7 @@ def test_what_breaks_is_noticed(monkeypatch):
     def worse(path, channel=None):
         raise sabotage
 
-    monkeypatch.setattr("asr.transcribe.load_audio", worse)
+    monkeypatch.setattr("asr.transcription.transcriber.load_audio", worse)
     sabotage = ValueError("a number")
     with pytest.raises(fuzz.Broken, match=r"fell over:(.|\n)*ValueError: a number"):
         fuzz.fuzz(fuzz.audio, 1, fuzz.SEED)

@@ -12,8 +12,8 @@ from asr.config.schema import EncoderConfig, FrontEndConfig, ModelConfig
 from asr.decoding import GreedyDecoder
 from asr.features.log_mel import extract
 from asr.inference.torch_engine import TorchEngine
-from asr.recognise import Recogniser
 from asr.runtime.parallel import side_by_side
+from asr.transcription.recogniser import Recogniser
 
 CONFIGS = {
     "one direction": ModelConfig(encoder=EncoderConfig(layers=2, hidden=24, bidirectional=False)),

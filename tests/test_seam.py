@@ -2,8 +2,8 @@
 
 import pytest
 
-from asr.seam import join
 from asr.transcript import Segment, Word
+from asr.transcription.overlap import join
 
 
 def segment(start, end, *words):

@@ -11,7 +11,7 @@ import asr
 from asr.audio.read import SAMPLE_RATE, load_audio
 from asr.errors import AsrError
 from asr.scoring.error_rates import score
-from asr.writers import WRITERS
+from asr.transcription.writers import WRITERS
 
 
 @pytest.fixture(scope="module")

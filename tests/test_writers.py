@@ -12,8 +12,8 @@ import srt
 import webvtt
 
 from asr.transcript import Reading, Segment, Transcript, Word
-from asr.writers import WRITERS
-from asr.writers.cues import cues
+from asr.transcription.writers import WRITERS
+from asr.transcription.writers.cues import cues
 
 SCLITE = Path("/usr/lib/sctk/bin/sclite")
 TEXT = """

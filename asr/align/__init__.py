@@ -46,8 +46,8 @@ def load_aligner(model: str | Path | None = None, device: str = "auto") -> Align
     from asr.acoustic.folder import open_model
     from asr.decoding import make_decoder
     from asr.inference import load_engine
-    from asr.recognise import Recogniser
     from asr.tokenizers.tokenizer import BpeTokenizer
+    from asr.transcription.recogniser import Recogniser
 
     folder = open_model(model)
     head: HeadName = "main"

@@ -18,8 +18,8 @@ from asr.align.spelling import Spelling, spell
 from asr.align.viterbi import best_path
 from asr.audio.read import SAMPLE_RATE, audio_duration, read_pieces
 from asr.errors import AsrError
-from asr.recognise import Recogniser
 from asr.runtime.ordered import in_order
+from asr.transcription.recogniser import Recogniser
 
 _WINDOW = 16  # batches whose files are sorted by length together
 _SHORTEST = 0.001  # seconds that the last frame has at least: no unit is of no length

@@ -13,7 +13,8 @@ over a stretch that is yet to be chosen, and stand inside words too. Levels cost
 not depend on the model, and adapt to the recording: quiet is the lowest quarter of what lies
 between its background and its speech.
 
-Where nobody pauses, stretches overlap, and :mod:`asr.seam` joins what was heard in both.
+Where nobody pauses, stretches overlap, and :mod:`asr.transcription.overlap` joins what was heard in
+both.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from asr.errors import AsrError
 
 if TYPE_CHECKING:
-    from asr.transcribe import Transcriber
+    from asr.transcription.transcriber import Transcriber
 
 # What every command adds its parser to.
 Groups: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"

@@ -18,9 +18,9 @@ from asr.commands.options import Groups, add_model, complain, load_transcriber, 
 from asr.errors import AsrError
 
 if TYPE_CHECKING:
-    from asr.transcribe import Transcriber
+    from asr.transcription.transcriber import Transcriber
 
-# Repeated from asr.writers, which is not needed for --help.
+# Repeated from asr.transcription.writers, which is not needed for --help.
 FORMATS = ("txt", "json", "srt", "vtt", "tsv", "ctm", "trn")
 
 _NAMELESS = ("srt", "vtt", "tsv")  # don't say which recording they are of
@@ -114,7 +114,7 @@ def _write_all(
     """Writes each transcript as soon as it is there; prints those that have no output."""
     from asr.runtime.files import write_text
     from asr.runtime.progress import listen
-    from asr.writers import WRITERS
+    from asr.transcription.writers import WRITERS
 
     inputs = list(outputs)
     paths = [given.path for given in inputs]
@@ -150,7 +150,7 @@ def _print_as_said(
     transcriber: Transcriber, given: Input, options: argparse.Namespace, counts: Counter[str]
 ) -> None:
     """Prints the text of one input, segment by segment."""
-    from asr.writers.txt import to_lines
+    from asr.transcription.writers.txt import to_lines
 
     silent = True
     try:

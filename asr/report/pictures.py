@@ -27,9 +27,9 @@ from asr.audio.read import SAMPLE_RATE, Samples, load_audio
 from asr.errors import AsrError
 from asr.features.log_mel import log_mel
 from asr.features.mel import FRAMES_PER_SECOND
-from asr.recognise import Recogniser
 from asr.runtime.progress import track
 from asr.tokenizers.tokenizer import BLANK
+from asr.transcription.recogniser import Recogniser
 
 MEL_RATE = FRAMES_PER_SECOND / 2  # frames a second in a picture
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from asr import __version__
-from asr.recognise import Recogniser
 from asr.report import pictures, sound
 from asr.runtime.files import write_text
 from asr.scoring.error_rates import Alignment, Errors
 from asr.scoring.results import Evaluation, Record
+from asr.transcription.recogniser import Recogniser
 
 PICTURES = 30_000_000  # characters that all pictures may have: the page then stays below 40 MB
 

@@ -12,10 +12,10 @@ from asr.config.schema import DataConfig
 from asr.corpora.manifest import Utterance
 from asr.decoding import GreedyDecoder
 from asr.inference.torch_engine import TorchEngine
-from asr.recognise import Recogniser
 from asr.scoring.error_rates import Score, score
 from asr.training.audio_cache import open_cache
 from asr.training.dataset import manifest_path, read_manifests
+from asr.transcription.recogniser import Recogniser
 
 _AT_A_TIME = 16
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from asr.transcript import Transcript
-from asr.writers.ctm import to_ctm
-from asr.writers.json import to_json
-from asr.writers.srt import to_srt
-from asr.writers.trn import to_trn
-from asr.writers.tsv import to_tsv
-from asr.writers.txt import to_text
-from asr.writers.vtt import to_vtt
+from asr.transcription.writers.ctm import to_ctm
+from asr.transcription.writers.json import to_json
+from asr.transcription.writers.srt import to_srt
+from asr.transcription.writers.trn import to_trn
+from asr.transcription.writers.tsv import to_tsv
+from asr.transcription.writers.txt import to_text
+from asr.transcription.writers.vtt import to_vtt
 
 WRITERS: dict[str, Callable[[Transcript], str]] = {
     "txt": to_text,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asr.transcript import Transcript
-from asr.writers.cues import WIDTH, clock, cues
+from asr.transcription.writers.cues import WIDTH, clock, cues
 
 
 def to_srt(transcript: Transcript) -> str:

@@ -23,11 +23,11 @@ from asr.audio.read import (
 from asr.audio.segmentation import LONGEST, Stretch, is_silent, split
 from asr.decoding import Hypothesis
 from asr.errors import AsrError
-from asr.recognise import Recogniser
 from asr.runtime.ordered import in_order
-from asr.seam import join
 from asr.text import normalise
 from asr.transcript import Reading, Segment, Transcript, Word
+from asr.transcription.overlap import join
+from asr.transcription.recogniser import Recogniser
 
 # The mean of all channels, each by itself, or one of them, counted from 1.
 Channel: TypeAlias = Literal["mix", "split"] | int

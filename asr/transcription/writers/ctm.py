@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asr.transcript import Transcript
-from asr.writers.names import recording_name
+from asr.transcription.writers.names import recording_name
 
 
 def to_ctm(transcript: Transcript) -> str:

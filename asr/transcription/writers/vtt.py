@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from asr.transcript import Transcript
-from asr.writers.cues import clock, cues
+from asr.transcription.writers.cues import clock, cues
 
 
 def to_vtt(transcript: Transcript) -> str:

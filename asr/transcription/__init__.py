@@ -1,0 +1,1 @@
+"""Recordings to transcripts: the recogniser of one utterance, long files, output formats."""
