@@ -13,13 +13,13 @@ import torch
 from torchaudio.functional import forced_align
 
 from asr import AsrError, cli
-from asr.align import load_aligner
-from asr.align.alignment import timed
-from asr.align.excerpts import excerpts
-from asr.align.rows import Rows
-from asr.align.spelling import Spelling, spell
-from asr.align.viterbi import Spans, best_path
-from asr.align.writers import WRITERS
+from asr.alignment import load_aligner
+from asr.alignment.excerpts import excerpts
+from asr.alignment.log_prob_rows import Rows
+from asr.alignment.result import timed
+from asr.alignment.text_units import Spelling, spell
+from asr.alignment.viterbi import Spans, best_path
+from asr.alignment.writers import WRITERS
 from asr.audio.read import SAMPLE_RATE, load_audio
 from asr.commands import align as command
 from asr.corpora.manifest import write_manifest
@@ -109,7 +109,7 @@ def test_what_can_not_be_aligned_is_said():
 def test_rows_are_read_from_disk_as_from_memory(monkeypatch):
     values = np.random.default_rng(1).normal(size=(700, 11)).astype(np.float32)
     for limit in (1 << 20, 1000):
-        monkeypatch.setattr("asr.align.rows._IN_MEMORY", limit)
+        monkeypatch.setattr("asr.alignment.log_prob_rows._IN_MEMORY", limit)
         rows = rows_of(values)
         assert len(rows) == 700
         np.testing.assert_array_equal(rows.read(123, 456), values[123:456])
@@ -336,7 +336,7 @@ def test_mistakes_are_one_clear_sentence(tmp_path, monkeypatch, capsys, argument
 
 
 def test_marks_in_a_text_grid_are_quoted():
-    from asr.align import AlignedUnit, AlignedWord, Alignment
+    from asr.alignment import AlignedUnit, AlignedWord, Alignment
 
     unit = AlignedUnit('"', 0.1, 0.2, 0.5)
     word = AlignedWord('SAY "', 0.1, 0.2, 0.5, (unit,))

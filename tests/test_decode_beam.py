@@ -270,7 +270,7 @@ def test_hundreds_of_phrases_are_one_automaton():
 
 
 def test_where_nothing_can_be_kept_it_is_compiled_all_the_same():
-    code = "import asr.decoding.search, asr.align.viterbi, asr.lexicon.letter_to_sound_training"
+    code = "import asr.decoding.search, asr.alignment.viterbi, asr.lexicon.letter_to_sound_training"
     env = os.environ | {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
     env.pop("NUMBA_CACHE_DIR", None)  # the only place left
     assert subprocess.run([sys.executable, "-c", code], env=env, check=False).returncode == 0

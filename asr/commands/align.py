@@ -13,9 +13,9 @@ from asr.commands.options import Groups, complain, positive
 from asr.errors import AsrError
 
 if TYPE_CHECKING:
-    from asr.align import Alignment
+    from asr.alignment import Alignment
 
-FORMATS = ("ctm", "json", "TextGrid")  # repeated from asr.align.writers, which needs numpy
+FORMATS = ("ctm", "json", "TextGrid")  # repeated from asr.alignment.writers, which needs numpy
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _align(options: argparse.Namespace) -> int:
 
 def _align_all(pairs: Sequence[_Pair], formats: Sequence[str], options: argparse.Namespace) -> int:
     """Aligns and writes; returns how many recordings could not be aligned or written."""
-    from asr.align import load_aligner
+    from asr.alignment import load_aligner
     from asr.runtime.progress import listen
 
     aligner = load_aligner(options.model, options.device)
@@ -108,7 +108,7 @@ def _seconds(pair: _Pair) -> float:
 
 
 def _write(alignment: Alignment, name: str, formats: Sequence[str], folder: Path | None) -> None:
-    from asr.align.writers import WRITERS
+    from asr.alignment.writers import WRITERS
     from asr.runtime.files import write_text
 
     for extension in formats:

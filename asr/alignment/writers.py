@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 
-from asr.align.alignment import AlignedUnit, AlignedWord, Alignment
+from asr.alignment.result import AlignedUnit, AlignedWord, Alignment
 
 
 def to_ctm(alignment: Alignment, name: str) -> str:

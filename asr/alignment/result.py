@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asr.align.spelling import Spelling
-from asr.align.viterbi import Spans
+from asr.alignment.text_units import Spelling
+from asr.alignment.viterbi import Spans
 
 # How long a word before a pause sounds on behind its last unit: 83 ms in the median at pauses of
 # dev-clean, by the energy.

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.align.alignment import Alignment, timed
-from asr.align.excerpts import Excerpt, excerpts
-from asr.align.rows import Rows
-from asr.align.spelling import Spelling, spell
-from asr.align.viterbi import best_path
+from asr.alignment.excerpts import Excerpt, excerpts
+from asr.alignment.log_prob_rows import Rows
+from asr.alignment.result import Alignment, timed
+from asr.alignment.text_units import Spelling, spell
+from asr.alignment.viterbi import best_path
 from asr.audio.read import SAMPLE_RATE, audio_duration, read_pieces
 from asr.errors import AsrError
 from asr.runtime.ordered import in_order
@@ -30,8 +30,8 @@ class Aligner:
 
     The text must be what is said, in order: words that are missing in it or too much in it shift
     their neighbours, and show as words of low confidence. A recording may have any length: the
-    model hears it in pieces (:mod:`asr.align.excerpts`), and the search needs little memory
-    (:mod:`asr.align.viterbi`).
+    model hears it in pieces (:mod:`asr.alignment.excerpts`), and the search needs little memory
+    (:mod:`asr.alignment.viterbi`).
     """
 
     def __init__(self, recogniser: Recogniser) -> None:

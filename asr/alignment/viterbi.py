@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.align.rows import Rows
+from asr.alignment.log_prob_rows import Rows
 from asr.errors import AsrError
 from asr.runtime.jit import compiled
 from asr.tokenizers.tokenizer import BLANK

@@ -1,6 +1,6 @@
 """Forced alignment: when the words of a known text were said.
 
->>> from asr.align import align
+>>> from asr.alignment import align
 >>> [(word.text, word.start) for word in align("speech.wav", "hello world").words]
 """
 
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asr.align.aligner import Aligner
-from asr.align.alignment import AlignedUnit, AlignedWord, Alignment
+from asr.alignment.aligner import Aligner
+from asr.alignment.result import AlignedUnit, AlignedWord, Alignment
 from asr.config.schema import HeadName
 
 __all__ = ["AlignedUnit", "AlignedWord", "Aligner", "Alignment", "align", "load_aligner"]
