@@ -230,7 +230,7 @@ def _tune(recipe: Recipe, model: Path, origin: Record) -> tuple[dict[str, Path],
     Returns:
         The configs by test set, and one sentence for each utterance that could not be tuned on.
     """
-    from asr.tune import tune_decoder
+    from asr.tuning.tune import tune_decoder
 
     data = recipe.data
     chosen = _tuned_on(data)

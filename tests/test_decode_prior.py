@@ -18,7 +18,7 @@ from asr.errors import AsrError
 from asr.inference import load_engine
 from asr.tokenizers.tokenizer import CharacterTokenizer
 from asr.transcription.recogniser import Recogniser
-from asr.tune import search
+from asr.tuning.tune import search
 
 LETTERS = CharacterTokenizer(" AB")
 SHARES = {"<blank>": 0.6, " ": 0.1, "A": 0.25, "B": 0.05}

@@ -24,9 +24,9 @@ from asr.decoding.decoder_config import (
 from asr.decoding.options import BeamOptions, SecondPassWeights
 from asr.decoding.second_pass import SecondPass, likelihoods, weigh
 from asr.errors import AsrError
-from asr.reweigh import Candidates, reweigh
 from asr.tokenizers.tokenizer import CharacterTokenizer
 from asr.training.lstm_lm import train_recurrent
+from asr.tuning.rescoring_weights import Candidates, reweigh
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,7 @@ def _tune(options: argparse.Namespace) -> int:
     from asr.acoustic.folder import open_model
     from asr.decoding.decoder_config import DecoderConfig, SecondPassConfig, write_decoder_config
     from asr.evaluate import read_data
-    from asr.tune import report, tune_decoder
+    from asr.tuning.tune import report, tune_decoder
 
     check_output(options.output)
     second_pass = None

@@ -26,13 +26,13 @@ from asr.decoding.calibration import Calibration, calibration_error
 from asr.decoding.decoder_config import DecoderConfig, load_parts, load_second_pass
 from asr.decoding.options import MOST_PRIOR_WEIGHT, SecondPassWeights
 from asr.decoding.second_pass import SecondPass, weigh
-from asr.development import Development, hear
 from asr.inference import load_engine, padded
-from asr.reweigh import Candidates, reweigh
 from asr.runtime.progress import console, track
 from asr.runtime.threads import count_threads
 from asr.scoring.error_rates import Score, right_words, score
 from asr.transcription.recogniser import Recogniser
+from asr.tuning.dev_emissions import Development, hear
+from asr.tuning.rescoring_weights import Candidates, reweigh
 
 Steps = tuple[float, float]  # of LM weight and word bonus: halved from the first to the last
 _COARSE: tuple[Steps, Steps] = ((0.4, 1.0), (0.1, 0.25))

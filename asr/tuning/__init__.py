@@ -1,0 +1,1 @@
+"""Decoder settings found on a development set."""
