@@ -36,7 +36,7 @@ from asr.decoding.decoder_config import (
     write_decoder_config,
 )
 from asr.errors import AsrError
-from asr.evaluate import describe_run, evaluate, read_data
+from asr.evaluation.evaluate import describe_run, evaluate, read_data
 from asr.runtime.files import digest, remove, write_text
 from asr.runtime.progress import console
 from asr.scoring.results import to_record

@@ -19,7 +19,7 @@ from asr.commands import options, transcribe
 from asr.corpora.manifest import write_manifest
 from asr.decoding import DECODERS
 from asr.errors import AsrError
-from asr.evaluate import read_data
+from asr.evaluation.evaluate import read_data
 from asr.runtime.files import write_text
 from asr.transcription.writers import WRITERS
 

@@ -10,7 +10,7 @@ import yaml
 import asr
 from asr.config.schema import load_recipe
 from asr.corpora.manifest import write_manifest
-from asr.evaluate import DataSet, evaluate
+from asr.evaluation.evaluate import DataSet, evaluate
 from asr.lexicon import Lexicon
 from asr.lexicon.build import build_lexicon
 from asr.lexicon.pronouncer import english

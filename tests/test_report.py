@@ -15,10 +15,10 @@ from webdriver import CHROMEDRIVER, CHROMIUM, Browser
 
 import asr
 from asr.audio.read import load_audio
-from asr.evaluate import DataSet, describe_run, evaluate
+from asr.evaluation.evaluate import DataSet, describe_run, evaluate
+from asr.evaluation.report import pictures
+from asr.evaluation.report.write import write_report
 from asr.features.log_mel import log_mel
-from asr.report import pictures
-from asr.report.write import write_report
 from asr.scoring.results import pool, to_details, to_record
 
 needs_browser = pytest.mark.skipif(

@@ -14,7 +14,7 @@ from asr.commands.score import add_output
 from asr.errors import AsrError
 
 if TYPE_CHECKING:
-    from asr.evaluate import DataSet
+    from asr.evaluation.evaluate import DataSet
 
 
 def add(groups: Groups) -> None:
@@ -62,7 +62,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     from rich.console import Console
 
-    from asr.evaluate import describe_run, evaluate, read_sets
+    from asr.evaluation.evaluate import describe_run, evaluate, read_sets
     from asr.runtime.files import write_text
     from asr.scoring.results import pool, to_details, to_record
     from asr.scoring.sclite import write_sclite
@@ -107,7 +107,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             print_details(record["name"], record, console)
     if options.report:
         from asr.acoustic.folder import DEFAULT_MODEL
-        from asr.report.write import write_report
+        from asr.evaluation.report.write import write_report
 
         page = partial(
             write_report,

@@ -49,7 +49,7 @@ def _tune(options: argparse.Namespace) -> int:
     """The decoder config that scores best on development data."""
     from asr.acoustic.folder import open_model
     from asr.decoding.decoder_config import DecoderConfig, SecondPassConfig, write_decoder_config
-    from asr.evaluate import read_data
+    from asr.evaluation.evaluate import read_data
     from asr.tuning.tune import report, tune_decoder
 
     check_output(options.output)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from asr import __version__
-from asr.report import pictures, sound
+from asr.evaluation.report import pictures, sound
 from asr.runtime.files import write_text
 from asr.scoring.error_rates import Alignment, Errors
 from asr.scoring.results import Evaluation, Record
@@ -113,7 +113,7 @@ def _edits(alignment: Alignment) -> str:
 
 
 def _page(title: str, data: dict[str, Any], blobs: dict[str, str]) -> str:
-    folder = files("asr.report") / "page"
+    folder = files("asr.evaluation.report") / "page"
 
     def read(name: str) -> str:
         return (folder / name).read_text(encoding="utf-8")

@@ -83,7 +83,7 @@ function sound(utterance) {
   return audio;
 }
 
-/** The numbers of a picture; asr/report/pictures.py says how they lie. */
+/** The numbers of a picture; asr/evaluation/report/pictures.py says how they lie. */
 async function unpack(text) {
   const packed = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));

@@ -1,0 +1,1 @@
+"""A model on data sets: error rates, and the HTML report."""
