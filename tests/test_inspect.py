@@ -12,10 +12,10 @@ from asr.acoustic.recurrent import CELLS
 from asr.audio.read import SAMPLE_RATE, load_audio
 from asr.config.schema import EncoderConfig, FrontEndConfig, ModelConfig, load_recipe
 from asr.features.log_mel import extract
-from asr.inspect import cost
-from asr.inspect.events import BOUNDARY, SILENCE, VOICING, at_frames, find_events, follow
-from asr.inspect.memory import measure_memory
-from asr.inspect.trace import by_equations, trace
+from asr.inspection import cost
+from asr.inspection.events import BOUNDARY, SILENCE, VOICING, at_frames, find_events, follow
+from asr.inspection.memory import measure_memory
+from asr.inspection.trace import by_equations, trace
 from asr.transcript import Word
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "mini_librispeech.yaml"

@@ -9,7 +9,7 @@ import torch
 from asr.acoustic.checkpoint import load_model
 from asr.acoustic.recurrent import CELLS
 from asr.audio.read import load_audio
-from asr.inspect import gradients
+from asr.inspection import gradients
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from asr.audio.read import Samples
-    from asr.inspect.cost import LayerCost
-    from asr.inspect.gates import Listening
-    from asr.inspect.gradients import Curve
+    from asr.inspection.cost import LayerCost
+    from asr.inspection.gates import Listening
+    from asr.inspection.gradients import Curve
 
 PICTURES = (".png", ".svg", ".pdf")
 
@@ -151,9 +151,9 @@ def _gates(options: argparse.Namespace) -> int:
 
     from asr.acoustic.checkpoint import load_model
     from asr.acoustic.folder import DEFAULT_MODEL
-    from asr.inspect.gates import listen
-    from asr.inspect.page import write_page
-    from asr.inspect.picture import draw_gates, make_figure
+    from asr.inspection.gates import listen
+    from asr.inspection.page import write_page
+    from asr.inspection.picture import draw_gates, make_figure
 
     outputs = options.output or [Path(f"{options.audio.stem}.gates.html")]
     if any(path.suffix in PICTURES for path in outputs):
@@ -174,8 +174,8 @@ def _gradients(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from asr.acoustic.checkpoint import load_model
-    from asr.inspect import gradients
-    from asr.inspect.picture import draw_gradients, make_figure
+    from asr.inspection import gradients
+    from asr.inspection.picture import draw_gradients, make_figure
     from asr.runtime.progress import track
 
     draws = options.output.suffix in PICTURES
@@ -213,7 +213,7 @@ def _cost(options: argparse.Namespace) -> int:
 
     from asr.acoustic.checkpoint import load_model
     from asr.config.schema import load_recipe
-    from asr.inspect import cost
+    from asr.inspection import cost
     from asr.runtime.files import write_text
 
     name = options.model
@@ -234,7 +234,7 @@ def _cost(options: argparse.Namespace) -> int:
 def _signals(arguments: Sequence[str]) -> tuple[list[Samples], bool]:
     """Some of the recordings that are long enough, and whether a file could not be read."""
     from asr.audio.read import load_audio
-    from asr.inspect.gradients import long_enough
+    from asr.inspection.gradients import long_enough
 
     paths = list(_recordings(arguments))
     failed = False
@@ -314,7 +314,7 @@ def _print_curves(curves: Sequence[Curve], console: Console) -> None:
 
 
 def _print_costs(costs: Sequence[LayerCost], console: Console) -> None:
-    from asr.inspect.cost import total
+    from asr.inspection.cost import total
 
     table = _table("layer")
     for name in ("parameters", "frames/s", "MMAC/s", "state\nbytes", "held\nbytes/s"):

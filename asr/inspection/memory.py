@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asr.inspect.trace import Array, LayerTrace
+from asr.inspection.trace import Array, LayerTrace
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 

@@ -26,7 +26,7 @@ from asr.config.schema import TrainConfig
 from asr.errors import AsrError
 from asr.features.log_mel import extract
 from asr.features.mel import FRAMES_PER_SECOND, HOP
-from asr.inspect.trace import Array
+from asr.inspection.trace import Array
 from asr.runtime.files import atomic
 
 FRAMES = 300  # k goes so far, in frames of 10 ms

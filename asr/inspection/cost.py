@@ -17,7 +17,7 @@ from asr.acoustic.network import AcousticModel, halved
 from asr.acoustic.recurrent import RecurrentLayer
 from asr.config.schema import Recipe
 from asr.features.mel import FRAMES_PER_SECOND
-from asr.inspect.trace import by_equations
+from asr.inspection.trace import by_equations
 from asr.tokenizers.tokenizer import CharacterTokenizer, PhoneTokenizer
 
 NUMBER = 4  # bytes of an activation in float32

@@ -17,9 +17,9 @@ from asr.decoding import GreedyDecoder
 from asr.errors import AsrError
 from asr.features.log_mel import extract
 from asr.features.mel import FRAMES_PER_SECOND
-from asr.inspect.events import Following, find_events, follow
-from asr.inspect.memory import Memory, measure_memory
-from asr.inspect.trace import Array, LayerTrace, trace
+from asr.inspection.events import Following, find_events, follow
+from asr.inspection.memory import Memory, measure_memory
+from asr.inspection.trace import Array, LayerTrace, trace
 from asr.transcript import Word
 
 

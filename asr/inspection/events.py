@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from asr.audio.read import SAMPLE_RATE, Samples
 from asr.audio.segmentation import levels, quiet
 from asr.features.mel import FRAMES_PER_SECOND, HOP
-from asr.inspect.trace import Array
+from asr.inspection.trace import Array
 from asr.transcript import Word
 
 SILENCE, VOICING, BOUNDARY = "silence", "voicing", "word boundary"

@@ -13,10 +13,10 @@ import torch
 from asr.errors import AsrError
 from asr.features.log_mel import log_mel
 from asr.features.mel import FRAMES_PER_SECOND
-from asr.inspect.events import SILENCE
-from asr.inspect.gates import Layer, Listening
-from asr.inspect.gradients import CLIP_NORM, Curve
-from asr.inspect.trace import Array
+from asr.inspection.events import SILENCE
+from asr.inspection.gates import Layer, Listening
+from asr.inspection.gradients import CLIP_NORM, Curve
+from asr.inspection.trace import Array
 from asr.runtime.files import atomic
 from asr.tokenizers.tokenizer import BLANK
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from asr.evaluation.report import pictures, sound
 from asr.evaluation.report.write import fill
-from asr.inspect.events import Following
-from asr.inspect.gates import Layer, Listening
-from asr.inspect.memory import QUANTILES, Memory
-from asr.inspect.trace import Array
+from asr.inspection.events import Following
+from asr.inspection.gates import Layer, Listening
+from asr.inspection.memory import QUANTILES, Memory
+from asr.inspection.trace import Array
 from asr.runtime.files import write_text
 
 Record = dict[str, Any]
@@ -53,7 +53,7 @@ def write_page(path: str | Path, listening: Listening, model: str) -> None:
         "picture": pictures.encode(listening.samples, listening.log_probs),
         "recording": recording,
     }
-    report, own = files("asr.evaluation.report") / "page", files("asr.inspect") / "page"
+    report, own = files("asr.evaluation.report") / "page", files("asr.inspection") / "page"
     scripts = (report / "core.js", report / "detail.js", own / "gates.js")
     styles = (report / "style.css", own / "gates.css")
     page = fill(
