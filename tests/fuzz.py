@@ -23,8 +23,8 @@ from pathlib import Path
 import mutants
 import numpy as np
 
-from asr import cli
 from asr.audio.read import load_audio
+from asr.cli import main as cli
 from asr.corpora.manifest import Utterance, read_manifest, write_manifest
 
 CLIPS = Path(__file__).parent / "data" / "librivox" / "librivox.jsonl"

@@ -12,7 +12,7 @@ import textgrid
 import torch
 from torchaudio.functional import forced_align
 
-from asr import AsrError, cli
+from asr import AsrError
 from asr.alignment import load_aligner
 from asr.alignment.excerpts import excerpts
 from asr.alignment.log_prob_rows import Rows
@@ -21,7 +21,8 @@ from asr.alignment.text_units import Spelling, spell
 from asr.alignment.viterbi import Spans, best_path
 from asr.alignment.writers import WRITERS
 from asr.audio.read import SAMPLE_RATE, load_audio
-from asr.commands import align as command
+from asr.cli import align as command
+from asr.cli import main as cli
 from asr.corpora.manifest import write_manifest
 from asr.tokenizers.tokenizer import BpeTokenizer, CharacterTokenizer, PhoneTokenizer
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from asr.acoustic.recurrent import CELLS
 from asr.audio.read import audio_duration
-from asr.cli import main
+from asr.cli.main import main
 
 STEPS = 8  # of the tiny recipe
 # What is set of model.encoder, and what the card of the model says of it.
@@ -40,7 +40,7 @@ def run(*arguments):
 
 def kill_midway(recipe, output, settings):
     """Starts a training in a process of its own, and kills it once it has saved its state."""
-    command = [sys.executable, "-m", "asr.cli", "train", str(recipe), f"output={output}", *settings]
+    command = [sys.executable, "-m", "asr", "train", str(recipe), f"output={output}", *settings]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     while not (output / "state.pt").exists() and process.poll() is None:
         time.sleep(0.002)

@@ -13,9 +13,9 @@ import pytest
 import soundfile
 
 import asr
-from asr import cli
 from asr.audio.read import SAMPLE_RATE
-from asr.commands import options, transcribe
+from asr.cli import main as cli
+from asr.cli import options, transcribe
 from asr.corpora.manifest import write_manifest
 from asr.decoding import DECODERS
 from asr.errors import AsrError
@@ -26,7 +26,7 @@ from asr.transcription.writers import WRITERS
 
 def run(*arguments, **options):
     return subprocess.run(
-        [sys.executable, "-m", "asr.cli", *map(str, arguments)],
+        [sys.executable, "-m", "asr", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -69,7 +69,7 @@ def test_help_comes_at_once_and_every_command_has_an_example():
         assert "Example: asr " in (current.epilog or ""), current.prog
         seen += 1
     assert seen > 6
-    modules = "import sys, asr.cli; asr.cli._parser(); print(*sys.modules)"
+    modules = "import sys, asr.cli.main; asr.cli.main._parser(); print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", modules], capture_output=True, text=True, check=True
     ).stdout.split()
@@ -157,7 +157,7 @@ def test_a_wrong_command_line_shows_the_usage(arguments, capsys):
 def test_a_full_disk_behind_the_output_is_one_clear_sentence(tmp_path):
     path = tmp_path / "said.trn"
     path.write_text("HE SAID (one)\n")
-    command = [sys.executable, "-m", "asr.cli", "score", path, path]
+    command = [sys.executable, "-m", "asr", "score", path, path]
     with open("/dev/full", "w") as full:
         result = subprocess.run(
             command, stdout=full, stderr=subprocess.PIPE, text=True, check=False

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from test_score import noisy
 
-from asr import cli
+from asr.cli import main as cli
 from asr.errors import AsrError
 from asr.scoring.comparison import compare
 from asr.scoring.pairing import Paired, UtteranceText

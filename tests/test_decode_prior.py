@@ -9,7 +9,7 @@ import torch
 import asr
 from asr.acoustic.folder import find_model, open_model
 from asr.audio.read import load_audio
-from asr.cli import main
+from asr.cli.main import main
 from asr.corpora.manifest import write_manifest
 from asr.decoding import BeamOptions, GreedyDecoder, make_decoder
 from asr.decoding import label_prior as prior

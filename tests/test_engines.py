@@ -167,7 +167,7 @@ def test_weights_of_another_model_are_one_clear_sentence(tmp_path, change):
 
 def test_the_command_line_transcribes_without_torch(librivox):
     script = (
-        "import sys; from asr.cli import main;"
+        "import sys; from asr.cli.main import main;"
         f"status = main(['transcribe', {str(librivox[0].audio_filepath)!r}, '--device', 'cpu']);"
         "print(status, 'torch' in sys.modules)"
     )

@@ -14,7 +14,7 @@ from webdriver import CHROMEDRIVER, CHROMIUM, Browser
 from asr.acoustic.checkpoint import Checkpoint, load_model, save_model
 from asr.acoustic.network import AcousticModel
 from asr.audio.read import SAMPLE_RATE
-from asr.cli import main
+from asr.cli.main import main
 from asr.config.schema import EncoderConfig, ModelConfig
 from asr.tokenizers.tokenizer import BLANK, CharacterTokenizer
 

@@ -3,7 +3,7 @@ import lzma
 
 import pytest
 
-from asr.cli import main
+from asr.cli.main import main
 from asr.errors import AsrError
 from asr.lexicon import Lexicon
 from asr.lexicon.build import build_lexicon, read_words

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from asr.cli import _parser, main
+from asr.cli.main import _parser, main
 from asr.ngram import load
 from asr.ngram.estimation import DEFAULT_ORDER, DEFAULT_VOCABULARY
 
@@ -119,5 +119,5 @@ def test_the_defaults_are_those_of_the_package():
 
 
 def test_help_loads_no_numpy():
-    code = "import sys, asr.cli; asr.cli._parser(); assert 'numpy' not in sys.modules"
+    code = "import sys, asr.cli.main; asr.cli.main._parser(); assert 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from asr.cli import main
+from asr.cli.main import main
 from asr.config.schema import RecurrentConfig
 from asr.errors import AsrError
 from asr.neural_lm.file import is_recurrent
@@ -142,7 +142,7 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(text, trained, tmp_pat
     undisturbed, _ = trained
     output = tmp_path / "again.lstm"
     state = Path(f"{output}.state")
-    command = [sys.executable, "-m", "asr.cli", "lm", "train-recurrent", text, "-o", output]
+    command = [sys.executable, "-m", "asr", "lm", "train-recurrent", text, "-o", output]
     command += ["--resume", "--set", *SETTINGS]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=tmp_path)
     while not state.exists() and process.poll() is None:

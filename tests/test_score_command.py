@@ -6,7 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
-from asr import cli
+from asr.cli import main as cli
 from asr.corpora.manifest import write_manifest
 from asr.errors import AsrError
 from asr.scoring.pairing import Paired, UtteranceText, read_transcripts, with_speakers

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from test_score import noisy
 
-from asr import cli
+from asr.cli import main as cli
 from asr.errors import AsrError
 from asr.scoring.error_rates import score
 from asr.scoring.pairing import Paired, UtteranceText

@@ -11,7 +11,7 @@ import torch
 import asr
 from asr.acoustic.folder import find_model, open_model
 from asr.audio.read import load_audio
-from asr.cli import main
+from asr.cli.main import main
 from asr.config.schema import RecurrentConfig
 from asr.corpora.manifest import write_manifest
 from asr.decoding import Hypothesis

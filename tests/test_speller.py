@@ -17,7 +17,7 @@ from asr.acoustic.checkpoint import Checkpoint, load_model, save_model
 from asr.acoustic.folder import find_model
 from asr.acoustic.network import AcousticModel
 from asr.audio.read import load_audio
-from asr.cli import main
+from asr.cli.main import main
 from asr.config.schema import (
     EncoderConfig,
     FrontEndConfig,

@@ -55,7 +55,7 @@ def recipe_path(tmp_path_factory, librivox):
 
 
 def start(recipe_path, output, *settings):
-    command = [sys.executable, "-m", "asr.cli", "train", str(recipe_path), f"output={output}"]
+    command = [sys.executable, "-m", "asr", "train", str(recipe_path), f"output={output}"]
     return subprocess.Popen(
         [*command, *settings], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr import cli
 from asr.audio.read import SAMPLE_RATE, load_audio
-from asr.commands.options import _read_hotwords
-from asr.commands.transcribe import FORMATS
+from asr.cli import main as cli
+from asr.cli.options import _read_hotwords
+from asr.cli.transcribe import FORMATS
 
 
 @pytest.fixture
@@ -235,7 +235,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path, librivox):
     inputs.mkdir()
     for number in range(1000):
         os.symlink(librivox[number % 5].audio_filepath, inputs / f"{number:04}.wav")
-    command = [sys.executable, "-m", "asr.cli", "transcribe", inputs, "-o", outputs]
+    command = [sys.executable, "-m", "asr", "transcribe", inputs, "-o", outputs]
     process = subprocess.Popen(
         [*map(str, command), "--decoder", "greedy", "--batch-size", "1", "--format", "json"],
         stderr=subprocess.PIPE,

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.commands.options import Groups, add_model, complain, load_transcriber, positive
-from asr.commands.outputs import check_output, write_all
-from asr.commands.score import add_output
+from asr.cli.options import Groups, add_model, complain, load_transcriber, positive
+from asr.cli.outputs import check_output, write_all
+from asr.cli.score import add_output
 from asr.errors import AsrError
 
 if TYPE_CHECKING:

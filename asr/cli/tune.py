@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from asr.commands.options import Groups, complain, positive
-from asr.commands.outputs import check_output
+from asr.cli.options import Groups, complain, positive
+from asr.cli.outputs import check_output
 
 
 def add(groups: Groups) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.commands.options import Groups, complain
+from asr.cli.options import Groups, complain
 from asr.errors import AsrError
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.commands.inputs import Input, collect
-from asr.commands.options import Groups, add_model, complain, load_transcriber, positive
+from asr.cli.inputs import Input, collect
+from asr.cli.options import Groups, add_model, complain, load_transcriber, positive
 from asr.errors import AsrError
 
 if TYPE_CHECKING:

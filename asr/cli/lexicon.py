@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from asr.commands.options import Groups, complain, positive
+from asr.cli.options import Groups, complain, positive
 from asr.errors import AsrError
 
 

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.commands.options import Groups, positive
-from asr.commands.outputs import check_output
+from asr.cli.options import Groups, positive
+from asr.cli.outputs import check_output
 from asr.errors import AsrError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from asr.commands.options import Groups, add_recipe
+from asr.cli.options import Groups, add_recipe
 
 
 def add(groups: Groups) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.commands.options import complain
+from asr.cli.options import complain
 
 if TYPE_CHECKING:
     from asr.scoring.pairing import Paired, UtteranceText

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from asr.commands.options import Groups
-from asr.commands.outputs import write_all
-from asr.commands.texts import READS, add_reading, describe, read_hypotheses, read_references
+from asr.cli.options import Groups
+from asr.cli.outputs import write_all
+from asr.cli.texts import READS, add_reading, describe, read_hypotheses, read_references
 
 
 def add(groups: Groups) -> None:

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.commands.options import Groups
-from asr.commands.texts import READS, add_reading, describe, read_hypotheses, read_references
+from asr.cli.options import Groups
+from asr.cli.texts import READS, add_reading, describe, read_hypotheses, read_references
 
 if TYPE_CHECKING:
     from rich.console import Console

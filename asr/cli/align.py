@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.commands.options import Groups, complain, positive
+from asr.cli.options import Groups, complain, positive
 from asr.errors import AsrError
 
 if TYPE_CHECKING:

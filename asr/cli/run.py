@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from asr.commands.options import Groups, add_recipe, complain
+from asr.cli.options import Groups, add_recipe, complain
 
 
 def add(groups: Groups) -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from asr import __version__
-from asr.commands import (
+from asr.cli import (
     align,
     compare,
     evaluate,
@@ -23,7 +23,7 @@ from asr.commands import (
     transcribe,
     tune,
 )
-from asr.commands.options import complain
+from asr.cli.options import complain
 from asr.errors import AsrError
 
 # As help lists them.
@@ -97,7 +97,3 @@ def _parser() -> argparse.ArgumentParser:
     for command in COMMANDS:
         command.add(groups)
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())
