@@ -180,10 +180,11 @@ def _perplexity(options: argparse.Namespace) -> int:
 
     from asr.neural_lm.file import is_recurrent
     from asr.ngram.files import load
-    from asr.ngram.perplexity import measure, measure_recurrent
+    from asr.ngram.perplexity import measure
 
     if is_recurrent(options.lm):
         from asr.neural_lm.network import load_recurrent
+        from asr.neural_lm.perplexity import measure as measure_recurrent
 
         predict = partial(measure_recurrent, load_recurrent(options.lm))
     else:

@@ -1,20 +1,14 @@
-"""How well a language model predicts a text."""
+"""Perplexity of a text under an n-gram model."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from asr.corpora.text import read_blocks
 from asr.errors import AsrError
 from asr.ngram.model import NgramModel
-from asr.tokenizers.tokenizer import BLANK
-
-if TYPE_CHECKING:
-    from asr.neural_lm.network import RecurrentModel
 
 
 @dataclass(frozen=True)
@@ -71,33 +65,3 @@ def measure(model: NgramModel, texts: Sequence[Path]) -> Perplexity:
     if not words:
         raise AsrError(f"there is no word in {', '.join(map(str, texts))}")
     return Perplexity(sentences, words, unknown, log_prob, log_prob_unknown)
-
-
-def measure_recurrent(model: RecurrentModel, texts: Sequence[Path]) -> Perplexity:
-    """The same with a recurrent model, which knows any word that it can spell.
-
-    A sentence with one that it can't has no probability: all its words are unknown, and it is not
-    among the sentences.
-
-    Raises:
-        AsrError: a text can't be read, or there is no sentence in any that has a probability.
-    """
-    sentences = words = unknown = 0
-    log_prob = 0.0
-    for block in read_blocks(texts, "scoring"):
-        lines = [line for line in block.split("\n") if line]
-        spellings = model.tokenizer.encode_lines(lines)
-        known = [line for line, units in zip(lines, spellings, strict=True) if BLANK not in units]
-        sentences += len(known)
-        words += _count(lines)
-        unknown += _count(lines) - _count(known)
-        log_prob += float(model.log_probs(known).sum()) / math.log(10)
-    if not words:
-        raise AsrError(f"there is no word in {', '.join(map(str, texts))}")
-    if not sentences:
-        raise AsrError(f"the model can spell no sentence of {', '.join(map(str, texts))}")
-    return Perplexity(sentences, words, unknown, log_prob, -math.inf if unknown else 0.0)
-
-
-def _count(lines: Sequence[str]) -> int:
-    return sum(len(line.split()) for line in lines)
