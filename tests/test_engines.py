@@ -16,7 +16,7 @@ from asr.errors import AsrError
 from asr.features.log_mel import extract
 from asr.inference import kernels, load_engine
 from asr.inference import numba_features as features
-from asr.inference.numba_engine import CompiledEngine, runs
+from asr.inference.numba_engine import NumbaEngine, supports
 from asr.inference.torch_engine import TorchEngine
 from asr.tokenizers.tokenizer import CharacterTokenizer, PhoneTokenizer
 
@@ -77,14 +77,14 @@ def folder(request, tmp_path):
 
 def test_it_says_what_torch_says(folder, signals):
     engine = load_engine(folder, "cpu")
-    assert isinstance(engine, CompiledEngine)
+    assert isinstance(engine, NumbaEngine)
     reference = TorchEngine(load_model(folder.path).model)
     assert engine.seconds_per_frame == reference.seconds_per_frame
-    found, expected = engine.hear(signals), reference.hear(signals)
+    found, expected = engine.emit(signals), reference.emit(signals)
     assert found.lengths.tolist() == expected.lengths.tolist()
     heads = ["main", "intermediate"] if folder.config.intermediate_layer else ["main"]
     for head in heads:
-        a, b = found.of(head), expected.of(head)
+        a, b = found.head(head), expected.head(head)
         assert a.shape == b.shape
         for i, length in enumerate(found.lengths.tolist()):
             np.testing.assert_allclose(a[i, :length], b[i, :length], atol=2e-4)
@@ -95,12 +95,12 @@ def test_it_says_what_torch_says(folder, signals):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_company_and_threads_change_not_a_bit(folder, signals, threads):
     units = len(folder.tokenizer), len(folder.intermediate_tokenizer)
-    alone = CompiledEngine(folder.config, folder.weights(), *units)
-    engine = CompiledEngine(folder.config, folder.weights(), *units, threads)
-    together, turned = engine.hear(signals), engine.hear(signals[::-1])
+    alone = NumbaEngine(folder.config, folder.weights(), *units)
+    engine = NumbaEngine(folder.config, folder.weights(), *units, threads)
+    together, turned = engine.emit(signals), engine.emit(signals[::-1])
     for i, signal in enumerate(signals):
-        expected = alone.hear([signal]).log_probs[0]
-        single = engine.hear([signal]).log_probs[0]
+        expected = alone.emit([signal]).log_probs[0]
+        single = engine.emit([signal]).log_probs[0]
         for found in (single, together.log_probs[i], turned.log_probs[-1 - i]):
             assert np.array_equal(found[: len(expected)], expected)
 
@@ -108,12 +108,12 @@ def test_company_and_threads_change_not_a_bit(folder, signals, threads):
 def test_weights_are_read_alike_in_16_and_32_bits(signals, monkeypatch):
     folder = open_model()
     units = len(folder.tokenizer), len(folder.intermediate_tokenizer)
-    halves = CompiledEngine(folder.config, folder.weights(), *units)
+    halves = NumbaEngine(folder.config, folder.weights(), *units)
     monkeypatch.setattr(kernels, "_widens_halves", lambda: False)
-    floats = CompiledEngine(folder.config, folder.weights(), *units)
+    floats = NumbaEngine(folder.config, folder.weights(), *units)
     assert floats._head.weights.dtype == np.float32
     for signal in signals[:2]:
-        assert np.array_equal(halves.hear([signal]).log_probs, floats.hear([signal]).log_probs)
+        assert np.array_equal(halves.emit([signal]).log_probs, floats.emit([signal]).log_probs)
 
 
 @pytest.mark.parametrize("inputs", [3, 16, 29])
@@ -142,7 +142,7 @@ def test_other_cells_are_left_to_torch(tmp_path):
         EncoderConfig(layers=2, hidden=8, attention_window=2),
     ):
         config = ModelConfig(encoder=encoder)
-        assert not runs(config)
+        assert not supports(config)
         save_model(tmp_path, Checkpoint(AcousticModel(config, len(units)), units, units), "")
         assert isinstance(load_engine(open_model(tmp_path), "cpu"), TorchEngine)
 

@@ -7,7 +7,7 @@ import torchaudio
 from torch.nn.utils.rnn import pad_sequence
 
 from asr.audio.read import SAMPLE_RATE, load_audio
-from asr.features.log_mel import extract, extract_at_once, extract_together, log_mel, normalise
+from asr.features.log_mel import extract, extract_batch, extract_batch_fused, log_mel, normalise
 
 
 @pytest.fixture(scope="module", params=range(5))
@@ -72,11 +72,11 @@ def test_all_at_once_is_what_it_is_one_by_one(librivox):
     warps = [1.0, 0.9, 1.1, 1.05, 1.0, 0.95, 1.0, 1.0]
     samples = [len(signal) for signal in signals]
     padded = pad_sequence(signals, batch_first=True)
-    expected, lengths = extract_together(padded, samples, 80, warps)
+    expected, lengths = extract_batch(padded, samples, 80, warps)
     for row, (signal, warp) in enumerate(zip(signals, warps, strict=True)):
         alone = extract(signal, 80, warp)
         assert int(lengths[row]) == len(alone)
         assert torch.equal(expected[row, : len(alone)], alone)
         assert not expected[row, len(alone) :].any()
-    together = extract_at_once(padded, samples, 80, warps)
+    together = extract_batch_fused(padded, samples, 80, warps)
     torch.testing.assert_close(together, expected, atol=1e-4, rtol=0)

@@ -15,7 +15,7 @@ from asr.features.log_mel import extract
 from asr.inspection import cost
 from asr.inspection.events import BOUNDARY, SILENCE, VOICING, at_frames, find_events, follow
 from asr.inspection.memory import measure_memory
-from asr.inspection.trace import by_equations, trace
+from asr.inspection.trace import equation_cell, trace
 from asr.transcript import Word
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "mini_librispeech.yaml"
@@ -147,7 +147,7 @@ def test_costs_add_up_to_the_model(cell, encoder):
     costs = cost.layer_costs(model)
     whole = cost.total(costs)
     assert whole.parameters == sum(p.numel() for p in model.parameters())
-    carried = by_equations(model.encoder.layers[0].forwards).carried
+    carried = equation_cell(model.encoder.layers[0].forwards).carried
     recurrent = [one for one in costs if one.name.startswith(cell)]
     assert [one.state for one in recurrent] == [2 * carried * HIDDEN * 4] * 3
     rates = [25.0, 25.0, 12.5 if "stack_after" in encoder else 25.0]

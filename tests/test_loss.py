@@ -48,13 +48,13 @@ def test_a_view_learns_from_the_other_as_it_is():
 
 def test_the_heads_are_weighted_and_have_their_own_targets():
     emissions = Emissions(log_probs(2, 8, 5), torch.tensor([8, 8]), log_probs(2, 8, 7))
-    teacher = emissions.turned()
+    teacher = emissions.swap_halves()
     targets = Targets.of([[1, 2], [1, 2]]), Targets.of([[6, 5, 3], [6, 5, 3]])
     config = TrainConfig(intermediate_weight=0.25, consistency_weight=0.5)
     loss, main = training_loss(emissions, targets, [8, 10], config, teacher)
     expected = {}
     for head, own, units in zip(("main", "intermediate"), targets, (8, 10), strict=True):
-        rows = emissions.of(head)
+        rows = emissions.head(head)
         expected[head] = ctc(rows, emissions.lengths, own.units, own.lengths) / units
         apart = consistency_loss(rows, rows.flip(0), emissions.lengths) / units
         expected[f"{head}, both"] = expected[head] + 0.5 * apart

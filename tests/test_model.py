@@ -5,14 +5,14 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from asr.acoustic.checkpoint import load_model
-from asr.acoustic.network import AcousticModel, VariationalDropout, convolve_by_product, halved
+from asr.acoustic.network import AcousticModel, VariationalDropout, convolve_as_product, halve
 from asr.acoustic.recurrent import CELLS, RecurrentLayer, reversal, turn
 from asr.audio.read import load_audio
 from asr.config.schema import EncoderConfig, FrontEndConfig, ModelConfig
 from asr.decoding import GreedyDecoder
 from asr.features.log_mel import extract
 from asr.inference.torch_engine import TorchEngine
-from asr.runtime.parallel import side_by_side
+from asr.runtime.parallel import apply_in_parallel
 from asr.transcription.recogniser import Recogniser
 
 CONFIGS = {
@@ -114,11 +114,11 @@ def test_the_intermediate_head_reads_a_lower_layer_and_has_its_own_units(feature
     model = AcousticModel(config, 29, 41).eval()
     batch, lengths = features[1][None], torch.tensor([len(features[1])])
     before = model(batch, lengths)
-    assert before.of("intermediate").shape == (1, model.output_length(len(features[1])), 41)
+    assert before.head("intermediate").shape == (1, model.output_length(len(features[1])), 41)
     torch.nn.init.zeros_(model.encoder.norms[1].weight)  # the upper layer
     after = model(batch, lengths)
-    assert torch.equal(before.of("intermediate"), after.of("intermediate"))
-    assert not torch.equal(before.of("main"), after.of("main"))
+    assert torch.equal(before.head("intermediate"), after.head("intermediate"))
+    assert not torch.equal(before.head("main"), after.head("main"))
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
@@ -156,7 +156,7 @@ def test_a_convolution_can_be_a_product(shape):
     convolution = torch.nn.Conv2d(1, 8, kernel_size=3, stride=2, padding=1)
     x = torch.randn(shape)[:, None]
     expected = convolution(x)
-    product = convolve_by_product(convolution, x)
+    product = convolve_as_product(convolution, x)
     torch.testing.assert_close(product, expected)
     wanted = list(convolution.parameters())
     for a, b in zip(
@@ -176,9 +176,9 @@ def test_side_by_side_gives_what_one_after_the_other_gives():
     try:
         with torch.inference_mode():
             torch.set_num_threads(2)
-            parallel = side_by_side(cells, inputs)
+            parallel = apply_in_parallel(cells, inputs)
             torch.set_num_threads(1)
-            serial = side_by_side(cells, inputs)
+            serial = apply_in_parallel(cells, inputs)
     finally:
         torch.set_num_threads(threads)
     for a, b in zip(parallel, serial, strict=True):
@@ -208,4 +208,4 @@ def test_variational_dropout_drops_whole_channels_and_keeps_the_mean():
 @pytest.mark.parametrize(("before", "after"), [(1, 1), (2, 1), (3, 2), (80, 40), (81, 41)])
 def test_halved_is_what_the_convolution_leaves(before, after):
     convolution = torch.nn.Conv1d(1, 1, kernel_size=3, stride=2, padding=1)
-    assert halved(before) == after == convolution(torch.zeros(1, 1, before)).shape[-1]
+    assert halve(before) == after == convolution(torch.zeros(1, 1, before)).shape[-1]

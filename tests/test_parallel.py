@@ -3,7 +3,7 @@ import threading
 import pytest
 import torch
 
-from asr.runtime.parallel import ahead, at_once
+from asr.runtime.parallel import prefetch, run_in_threads
 
 
 def test_one_result_is_made_ahead_in_another_thread():
@@ -14,7 +14,7 @@ def test_one_result_is_made_ahead_in_another_thread():
         return item * 10
 
     threads = torch.get_num_threads()
-    results = ahead(iter(range(5)), make)
+    results = prefetch(iter(range(5)), make)
     assert [next(results) for _ in range(2)] == [0, 10]
     results_left = list(results)
     assert results_left == [20, 30, 40]
@@ -27,7 +27,7 @@ def test_one_result_is_made_ahead_in_another_thread():
 def test_no_more_than_one_is_made_ahead():
     taken = []
     items = (taken.append(item) or item for item in range(10))
-    results = ahead(items, float)
+    results = prefetch(items, float)
     next(results)
     next(results)
     results.close()  # waits for the one that is being made
@@ -35,7 +35,7 @@ def test_no_more_than_one_is_made_ahead():
 
 
 def test_what_goes_wrong_in_the_thread_is_raised_when_its_result_is_due():
-    results = ahead([4, 0, 1], lambda item: 8 / item)
+    results = prefetch([4, 0, 1], lambda item: 8 / item)
     assert next(results) == 2.0
     with pytest.raises(ZeroDivisionError):
         next(results)
@@ -45,10 +45,10 @@ def test_a_call_has_its_thread_by_its_place():
     own = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        pairs = {tuple(at_once([threading.current_thread] * 2)) for _ in range(50)}
-        assert at_once([torch.get_num_threads] * 2) == [1, 1]
+        pairs = {tuple(run_in_threads([threading.current_thread] * 2)) for _ in range(50)}
+        assert run_in_threads([torch.get_num_threads] * 2) == [1, 1]
         torch.set_num_threads(1)
-        alone = at_once([threading.current_thread] * 2)
+        alone = run_in_threads([threading.current_thread] * 2)
     finally:
         torch.set_num_threads(own)
     ((first, second),) = pairs

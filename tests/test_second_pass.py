@@ -136,7 +136,7 @@ def test_the_other_head_can_overrule_the_search(rescoring, librivox):
     write_decoder_config(rescoring, config.model_copy(update={"second_pass": second}))
     recogniser = asr.load(config=rescoring, nbest=20).recogniser
     signals = [load_audio(clip.audio_filepath) for clip in librivox]
-    heard = recogniser.engine.hear(signals)
+    heard = recogniser.engine.emit(signals)
     for index, readings in enumerate(recogniser.recognise(signals)):
         texts = [reading.text for reading in readings]
         rows = heard.log_probs[index, : heard.lengths[index]]

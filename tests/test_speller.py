@@ -203,7 +203,7 @@ def test_a_recording_is_heard_as_the_encoder_hears_it(recipe, librivox, tmp_path
     )
     assert not problems
     model.encoder.dropout.probability = 0.0
-    expected = TorchEngine(model.eval()).hear(
+    expected = TorchEngine(model.eval()).emit(
         [load_audio(clip.audio_filepath) for clip in librivox]
     )
     with heard(model, training, 1, 1, tmp_path / "rows") as recordings:
@@ -214,7 +214,7 @@ def test_a_recording_is_heard_as_the_encoder_hears_it(recipe, librivox, tmp_path
                 found = model.intermediate_head(rows)[0].numpy()
             length = expected.lengths[index]
             assert abs(len(found) - length) < 2
-            said = expected.of("intermediate")[index, :length]
+            said = expected.head("intermediate")[index, :length]
             assert (found[:length].argmax(1) == said.argmax(1)).mean() > 0.98
         units = training.intermediate[0]
         assert len(recordings.bank.say(units, 8, 1)) > len(units) / 2

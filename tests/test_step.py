@@ -58,7 +58,7 @@ def test_they_are_those_of_the_whole(batch):
     features, lengths = batch.features()
     emissions = model(features, lengths)
     units = [int(batch.targets.lengths.sum())] * 2
-    teacher = emissions.turned() if batch.views == 2 else None
+    teacher = emissions.swap_halves() if batch.views == 2 else None
     targets = batch.targets, batch.intermediate
     whole, whole_main = training_loss(emissions, targets, units, CONFIG, teacher)
     assert loss == pytest.approx(whole.item(), rel=1e-5)

@@ -33,13 +33,13 @@ class Emissions:
     lengths: Tensor  # frames of each utterance, (batch,)
     intermediate: Tensor | None = None  # log-probabilities of the intermediate head
 
-    def of(self, head: HeadName) -> Tensor:
+    def head(self, name: HeadName) -> Tensor:
         """Log-probabilities of a head that the model has."""
-        chosen = self.log_probs if head == "main" else self.intermediate
+        chosen = self.log_probs if name == "main" else self.intermediate
         assert chosen is not None
         return chosen
 
-    def turned(self) -> Emissions:
+    def swap_halves(self) -> Emissions:
         """The second half of the batch before the first."""
         middle = self.intermediate
         return Emissions(
@@ -64,7 +64,7 @@ class FrontEnd(nn.Module):
         )
         bins = mel_bins
         for _ in config.channels:
-            bins = halved(bins)
+            bins = halve(bins)
         self.projection = nn.Linear(bins * channels[-1], width)
         # All channels of a pixel side by side: training takes two thirds of the time here.
         self.convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -73,21 +73,21 @@ class FrontEnd(nn.Module):
         """(batch, frames, bins) to (batch, fewer frames, width), and the lengths likewise."""
         x = features[:, None]
         for convolution in self.convolutions:
-            x = x * within(lengths, x.shape[2])[:, None, :, None]
+            x = x * length_mask(lengths, x.shape[2])[:, None, :, None]
             x = functional.relu(_convolve(convolution, x))
-            lengths = halved(lengths)
+            lengths = halve(lengths)
         return self.projection(x.transpose(1, 2).flatten(2)), lengths
 
 
 def _convolve(convolution: nn.Module, x: Tensor) -> Tensor:
     # From a single channel cuDNN takes a quarter of a training step for the weights' gradient.
     if x.is_cuda and x.shape[1] == 1:
-        return convolve_by_product(convolution, x)
+        return convolve_as_product(convolution, x)
     convolved: Tensor = convolution(x)
     return convolved
 
 
-def convolve_by_product(convolution: nn.Module, x: Tensor) -> Tensor:
+def convolve_as_product(convolution: nn.Module, x: Tensor) -> Tensor:
     """A convolution of the front-end, from one channel, as a product of patches and weights."""
     patches = functional.pad(x[:, 0], (1, 1, 1, 1)).unfold(1, 3, 2).unfold(2, 3, 2).flatten(3)
     weight, bias = convolution.get_parameter("weight"), convolution.get_parameter("bias")
@@ -136,8 +136,8 @@ class Encoder(nn.Module):
                 x = x + self.dropout(self.attentions[number - 1](x, lengths))
             outputs.append(x.transpose(0, 1))
             if number == self.stack_after:
-                x = stack_pairs(x * within(lengths, len(x)).T[:, :, None])
-                lengths = halved(lengths)
+                x = stack_pairs(x * length_mask(lengths, len(x)).T[:, :, None])
+                lengths = halve(lengths)
                 order = reversal(lengths, len(x))
         return outputs
 
@@ -245,7 +245,7 @@ class AcousticModel(nn.Module):
             log_probs: Tensor = self.head(top)
             return log_probs
         layers = self.config.encoder.layers
-        within_top = halved(lengths) if self.encoder.frames_stacked(layers) == 2 else lengths
+        within_top = halve(lengths) if self.encoder.frames_stacked(layers) == 2 else lengths
         # Once for each frame of the encoder: its units are as long as several of an emission.
         log_probs = self.head(self.speller(top, within_top))
         return log_probs.repeat_interleave(self._emitted(layers), dim=1)
@@ -258,7 +258,7 @@ class AcousticModel(nn.Module):
     def output_length(self, frames: int) -> int:
         """How many frames of log-probabilities come from that many frames of features."""
         for _ in self.config.front_end.channels:
-            frames = halved(frames)
+            frames = halve(frames)
         return frames * self.config.emissions
 
 
@@ -266,7 +266,7 @@ _dropout_generator: ContextVar[torch.Generator | None] = ContextVar("generator",
 
 
 @contextmanager
-def dropout_from(generator: torch.Generator | None) -> Iterator[None]:
+def dropout_generator(generator: torch.Generator | None) -> Iterator[None]:
     """Within it, in this thread, dropout draws from ``generator``; none for torch's own."""
     token = _dropout_generator.set(generator)
     try:
@@ -302,11 +302,11 @@ def stack_pairs(x: Tensor) -> Tensor:
     return torch.cat([x[0::2], x[1::2]], dim=-1)
 
 
-def halved(count: Count) -> Count:
+def halve(count: Count) -> Count:
     """The frames (or bins) that a convolution with kernel 3, stride 2 and padding 1 leaves."""
     return (count + 1) // 2
 
 
-def within(lengths: Tensor, frames: int) -> Tensor:
+def length_mask(lengths: Tensor, frames: int) -> Tensor:
     """True for frames inside an utterance, False for padding, shape (batch, frames)."""
     return torch.arange(frames, device=lengths.device) < lengths[:, None]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from asr.acoustic.cells import CoupledLstm, Lstm, PeepholeLstm, Unrolled
-from asr.runtime.parallel import side_by_side
+from asr.runtime.parallel import apply_in_parallel
 
 
 class _TorchCell(nn.Module):
@@ -99,7 +99,9 @@ class RecurrentLayer(nn.Module):
         if self.backwards is None:
             outputs: Tensor = self.forwards(inputs)
             return outputs
-        left, right = side_by_side((self.forwards, self.backwards), (inputs, turn(inputs, order)))
+        left, right = apply_in_parallel(
+            (self.forwards, self.backwards), (inputs, turn(inputs, order))
+        )
         return torch.cat([left, turn(right, order)], dim=-1)
 
 

@@ -75,12 +75,12 @@ def _align(options: argparse.Namespace) -> int:
 def _align_all(pairs: Sequence[_Pair], formats: Sequence[str], options: argparse.Namespace) -> int:
     """Aligns and writes; returns how many recordings could not be aligned or written."""
     from asr.alignment import load_aligner
-    from asr.runtime.progress import listen
+    from asr.runtime.progress import audio_bar
 
     aligner = load_aligner(options.model, options.device)
     failed = 0
     shown = options.output is not None or not sys.stdout.isatty()
-    with listen("aligning", lambda: sum(map(_seconds, pairs)), shown) as progress:
+    with audio_bar("aligning", lambda: sum(map(_seconds, pairs)), shown) as progress:
         wanted = ([(pair.audio, pair.text) for pair in pairs], options.batch_size, progress)
         if options.output:  # files as soon as they can be written, lines in the order given
             results = aligner.as_done(*wanted)

@@ -113,14 +113,14 @@ def _write_all(
 ) -> None:
     """Writes each transcript as soon as it is there; prints those that have no output."""
     from asr.runtime.files import write_text
-    from asr.runtime.progress import listen
+    from asr.runtime.progress import audio_bar
     from asr.transcription.writers import WRITERS
 
     inputs = list(outputs)
     paths = [given.path for given in inputs]
     to_files = any(outputs.values())
     shown = to_files or not sys.stdout.isatty()
-    with listen("transcribing", lambda: _seconds(paths), shown) as progress:
+    with audio_bar("transcribing", lambda: _seconds(paths), shown) as progress:
         run = (options.batch_size, options.channel, progress)
         results = (
             transcriber.as_done(paths, *run)

@@ -55,7 +55,7 @@ def normalise(features: Tensor) -> Tensor:
     return (features - features.mean(dim=0)) / SPREAD
 
 
-def at_one_level(samples: Tensor) -> Tensor:
+def normalise_level(samples: Tensor) -> Tensor:
     """The utterance, shape (samples,), as loud as any other: the floor is then as far below it."""
     # Summed in float64: however the sum is parted among threads, the gain is the same float32.
     level = math.sqrt(samples.double().square().sum().item() / max(1, len(samples)))
@@ -64,10 +64,10 @@ def at_one_level(samples: Tensor) -> Tensor:
 
 def extract(samples: Tensor, bins: int = 80, warp: float = 1.0) -> Tensor:
     """Normalised log-mel features of one utterance, shape (frames, bins)."""
-    return normalise(log_mel(at_one_level(samples), bins, warp))
+    return normalise(log_mel(normalise_level(samples), bins, warp))
 
 
-def extract_together(
+def extract_batch(
     signals: Tensor, samples: Sequence[int], bins: int = 80, warps: Sequence[float] | None = None
 ) -> tuple[Tensor, Tensor]:
     """Normalised log-mel features of several utterances, made where the signals are.
@@ -85,16 +85,16 @@ def extract_together(
     lengths = torch.tensor([feature_frames(count) for count in samples], device=signals.device)
     warps = warps or [1.0] * len(samples)
     if signals.is_cuda:
-        return extract_at_once(signals, samples, bins, warps), lengths
+        return extract_batch_fused(signals, samples, bins, warps), lengths
     each = zip(signals, samples, warps, strict=True)
     features = [extract(signal[:count], bins, warp) for signal, count, warp in each]
     return pad_sequence(features, batch_first=True), lengths
 
 
-def extract_at_once(
+def extract_batch_fused(
     signals: Tensor, samples: Sequence[int], bins: int, warps: Sequence[float]
 ) -> Tensor:
-    """The features of :func:`extract_together`, for a device that is slow to be told what to do."""
+    """The features of :func:`extract_batch`, for a device that is slow to be told what to do."""
     device = signals.device
     counts = torch.tensor(samples, device=device)
     level = (signals.double().square().sum(1) / counts.clamp(min=1)).sqrt().float()

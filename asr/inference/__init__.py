@@ -10,11 +10,11 @@ import sys
 
 from asr.acoustic.folder import WEIGHTS, ModelFolder
 from asr.errors import AsrError
-from asr.inference import numba_engine as compiled
-from asr.inference.engine import Engine, Heard, padded
+from asr.inference.engine import Engine, EngineOutput, pad_rows
+from asr.inference.numba_engine import NumbaEngine, supports
 from asr.runtime.threads import count_threads
 
-__all__ = ["Engine", "Heard", "load_engine", "padded"]
+__all__ = ["Engine", "EngineOutput", "load_engine", "pad_rows"]
 
 
 def load_engine(folder: ModelFolder, device: str = "auto") -> Engine:
@@ -29,8 +29,8 @@ def load_engine(folder: ModelFolder, device: str = "auto") -> Engine:
     """
     if device == "auto":
         device = _best_device()
-    if device == "cpu" and compiled.runs(folder.config):
-        return _load_compiled(folder)
+    if device == "cpu" and supports(folder.config):
+        return _load_numba(folder)
 
     from asr.acoustic.checkpoint import load_model
     from asr.inference.torch_engine import TorchEngine
@@ -39,11 +39,11 @@ def load_engine(folder: ModelFolder, device: str = "auto") -> Engine:
     return TorchEngine(load_model(folder.path).model, choose_device(device))
 
 
-def _load_compiled(folder: ModelFolder) -> Engine:
+def _load_numba(folder: ModelFolder) -> Engine:
     units, others = len(folder.tokenizer), len(folder.intermediate_tokenizer)
     weights = folder.weights()
     try:
-        return compiled.CompiledEngine(folder.config, weights, units, others, count_threads())
+        return NumbaEngine(folder.config, weights, units, others, count_threads())
     except ValueError as error:
         raise AsrError(
             f"the weights in {folder.path / WEIGHTS} do not fit the config and tokenizer beside "

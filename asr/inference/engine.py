@@ -14,30 +14,30 @@ from asr.config.schema import HeadName
 
 
 @dataclass(frozen=True)
-class Heard:
+class EngineOutput:
     """Log-probabilities of several signals; frames beyond a signal's length mean nothing."""
 
     log_probs: NDArray[np.float32]  # natural logarithms, (signals, frames, units)
     lengths: NDArray[np.int64]  # frames of each signal, (signals,)
     intermediate: NDArray[np.float32] | None = None  # of the intermediate head, if there is one
 
-    def of(self, head: HeadName) -> NDArray[np.float32]:
+    def head(self, name: HeadName) -> NDArray[np.float32]:
         """Log-probabilities of a head that the model has."""
-        chosen = self.log_probs if head == "main" else self.intermediate
+        chosen = self.log_probs if name == "main" else self.intermediate
         assert chosen is not None
         return chosen
 
     @classmethod
-    def together(cls, heard: Sequence[Heard]) -> Heard:
+    def concatenate(cls, outputs: Sequence[EngineOutput]) -> EngineOutput:
         """What was heard one by one, as one."""
         mains, others = [], []
-        for each in heard:
+        for each in outputs:
             for i, length in enumerate(each.lengths.tolist()):
                 mains.append(each.log_probs[i, :length])
                 if each.intermediate is not None:
                     others.append(each.intermediate[i, :length])
         lengths = np.array([len(rows) for rows in mains])
-        return cls(padded(mains), lengths, padded(others) if others else None)
+        return cls(pad_rows(mains), lengths, pad_rows(others) if others else None)
 
 
 class Engine(Protocol):
@@ -46,7 +46,7 @@ class Engine(Protocol):
     device: str  # cpu, or cuda with its number
     seconds_per_frame: float  # of log-probabilities
 
-    def hear(self, signals: Sequence[Samples]) -> Heard:
+    def emit(self, signals: Sequence[Samples]) -> EngineOutput:
         """What the model says about each signal, 16 kHz mono of shape (samples,).
 
         On the CPU what comes out for a signal does not depend on the others.
@@ -54,7 +54,7 @@ class Engine(Protocol):
         ...
 
 
-def padded(rows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+def pad_rows(rows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Arrays of shape (frames, units) in one, zeros behind the shorter ones."""
     units = rows[0].shape[1]
     together = np.zeros((len(rows), max(map(len, rows)), units), np.float32)

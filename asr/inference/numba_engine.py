@@ -18,7 +18,7 @@ from asr.audio.read import Samples
 from asr.config.schema import ModelConfig, SpellerConfig
 from asr.features.mel import FRAMES_PER_SECOND
 from asr.inference import kernels
-from asr.inference.engine import Heard
+from asr.inference.engine import EngineOutput
 from asr.inference.kernels import Floats, Weights
 from asr.inference.numba_features import extract
 
@@ -84,8 +84,8 @@ class Layer:
         return self.norm(out)
 
 
-class CompiledEngine:
-    """An :class:`asr.inference.engine.Engine` for the models that :func:`runs` is true of.
+class NumbaEngine:
+    """An :class:`asr.inference.engine.Engine` for the models that :func:`supports` accepts.
 
     Args:
         config: the model.
@@ -150,15 +150,15 @@ class CompiledEngine:
         if lower := config.intermediate_layer:
             self._intermediate_head = head("intermediate_head.linear", lower, intermediate_units)
         # The kernels are compiled on their first use ever: here, and not while somebody times them.
-        self._hear(np.zeros(1, np.float32))
+        self._emit(np.zeros(1, np.float32))
 
-    def hear(self, signals: Sequence[Samples]) -> Heard:
+    def emit(self, signals: Sequence[Samples]) -> EngineOutput:
         """See :class:`asr.inference.engine.Engine`."""
         if self._pool and len(signals) > 1:
-            return Heard.together(list(self._pool.map(self._hear, signals)))
-        return Heard.together([self._hear(signal, self._pool) for signal in signals])
+            return EngineOutput.concatenate(list(self._pool.map(self._emit, signals)))
+        return EngineOutput.concatenate([self._emit(signal, self._pool) for signal in signals])
 
-    def _hear(self, signal: Samples, pool: ThreadPoolExecutor | None = None) -> Heard:
+    def _emit(self, signal: Samples, pool: ThreadPoolExecutor | None = None) -> EngineOutput:
         x = extract(signal, self._config.mel_bins)[:, :, None]
         for convolution in self._convolutions:
             x = convolution.convolve(x)
@@ -179,7 +179,7 @@ class CompiledEngine:
             layer, code = self._speller
             log_probs = _log_probs(self._head(code(layer(x, pool))), len(x))
             log_probs = log_probs.repeat(emitted, axis=1)[:, :frames]
-        return Heard(log_probs, np.array([frames]), intermediate)
+        return EngineOutput(log_probs, np.array([frames]), intermediate)
 
     def _emitted(self, layer: int) -> int:
         """Frames of log-probabilities for each frame of a layer."""
@@ -187,7 +187,7 @@ class CompiledEngine:
         return self._config.emissions * (2 if stacked else 1)
 
 
-def runs(config: ModelConfig) -> bool:
+def supports(config: ModelConfig) -> bool:
     """Whether this engine knows all parts of a model."""
     return config.encoder.cell == "lstm" and not config.encoder.attention_window
 

@@ -10,9 +10,9 @@ from torch.nn.utils.rnn import pad_sequence
 
 from asr.acoustic.network import AcousticModel, Emissions
 from asr.audio.read import Samples
-from asr.features.log_mel import extract_together
+from asr.features.log_mel import extract_batch
 from asr.features.mel import FRAMES_PER_SECOND
-from asr.inference.engine import Heard
+from asr.inference.engine import EngineOutput
 
 # Inputs are as long as a multiple of this: oneDNN keeps some 4 MB for each length that it has met.
 _FRAMES = 128
@@ -33,23 +33,23 @@ class TorchEngine:
         self.seconds_per_frame = model.frames_per_emission / FRAMES_PER_SECOND
 
     @torch.inference_mode()
-    def hear(self, signals: Sequence[Samples]) -> Heard:
+    def emit(self, signals: Sequence[Samples]) -> EngineOutput:
         """On the CPU signals are heard one by one: what comes out for one is then the same to the
         bit in any company. Batches of eight would be twice as fast, and differ in the sixth digit.
         """
         if self._device.type != "cpu":
-            return self._hear(signals)
-        return Heard.together([self._hear([signal]) for signal in signals])
+            return self._emit(signals)
+        return EngineOutput.concatenate([self._emit([signal]) for signal in signals])
 
-    def _hear(self, signals: Sequence[Samples]) -> Heard:
+    def _emit(self, signals: Sequence[Samples]) -> EngineOutput:
         samples = [len(signal) for signal in signals]
         padded = pad_sequence([torch.from_numpy(signal) for signal in signals], batch_first=True)
         bins = self._model.config.mel_bins
-        features, lengths = extract_together(padded.to(self._device), samples, bins)
+        features, lengths = extract_batch(padded.to(self._device), samples, bins)
         features = functional.pad(features, (0, 0, 0, -features.shape[1] % _FRAMES))
         emissions: Emissions = self._model(features, lengths)
         main, other = emissions.log_probs, emissions.intermediate
-        return Heard(
+        return EngineOutput(
             main.cpu().numpy(),
             emissions.lengths.cpu().numpy(),
             None if other is None else other.cpu().numpy(),

@@ -13,11 +13,11 @@ from typing import Any
 from torch import nn
 
 from asr.acoustic.attention import LocalAttention
-from asr.acoustic.network import AcousticModel, halved
+from asr.acoustic.network import AcousticModel, halve
 from asr.acoustic.recurrent import RecurrentLayer
 from asr.config.schema import Recipe
 from asr.features.mel import FRAMES_PER_SECOND
-from asr.inspection.trace import by_equations
+from asr.inspection.trace import equation_cell
 from asr.tokenizers.tokenizer import CharacterTokenizer, PhoneTokenizer
 
 NUMBER = 4  # bytes of an activation in float32
@@ -74,7 +74,7 @@ def _front_end(model: AcousticModel) -> Iterator[LayerCost]:
         assert isinstance(convolution, nn.Conv2d)
         # Of three frames that a step reads, the next one reads the last again.
         state = NUMBER * bins * convolution.in_channels
-        rate, bins = rate / 2, halved(bins)
+        rate, bins = rate / 2, halve(bins)
         macs = rate * bins * convolution.weight.numel()
         yield _cost(f"convolution {number}", [convolution], rate, macs, state)
     projection = model.front_end.projection
@@ -101,7 +101,7 @@ def _encoder(model: AcousticModel) -> Iterator[LayerCost]:
 
 def _recurrent(name: str, layer: RecurrentLayer, norm: nn.Module, rate: float) -> LayerCost:
     halves = [half for half in (layer.forwards, layer.backwards) if half is not None]
-    cells = [by_equations(half) for half in halves]
+    cells = [equation_cell(half) for half in halves]
     products = sum(cell.W.numel() + cell.U.numel() for cell in cells)
     state = NUMBER * sum(cell.carried * cell.hidden for cell in cells)
     held = NUMBER * rate * layer.width if layer.backwards is not None else 0

@@ -92,7 +92,7 @@ def trace(model: AcousticModel, features: Tensor) -> tuple[Emissions, list[Layer
     return emissions, traces
 
 
-def by_equations(half: nn.Module) -> Cell:
+def equation_cell(half: nn.Module) -> Cell:
     """The cell that a direction of a recurrent layer runs, torch's layers by their equations."""
     if isinstance(half, Unrolled):
         return half.cell
@@ -107,9 +107,9 @@ def _trace_layer(
     number: int, layer: RecurrentLayer, inputs: Tensor, seconds_per_frame: float
 ) -> LayerTrace:
     """Runs both directions on ``inputs``, shape (frames, 1, width)."""
-    halves = [_run(by_equations(layer.forwards), inputs)]
+    halves = [_run(equation_cell(layer.forwards), inputs)]
     if layer.backwards is not None:
-        there = _run(by_equations(layer.backwards), inputs.flip(0))  # no padding, so all of it
+        there = _run(equation_cell(layer.backwards), inputs.flip(0))  # no padding, so all of it
         halves.append({name: values[::-1] for name, values in there.items()})
     whole = {name: np.concatenate([half[name] for half in halves], axis=1) for name in halves[0]}
     c, h = whole.pop("c"), whole.pop("h")

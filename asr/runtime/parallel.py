@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def at_once(calls: Sequence[Callable[[], Result]]) -> list[Result]:
+def run_in_threads(calls: Sequence[Callable[[], Result]]) -> list[Result]:
     """The results of one or two calls, each in a thread if there are two or more to use.
 
     The first one's is always the same, and so is the other's: autograd goes through operations by
@@ -37,7 +37,7 @@ def at_once(calls: Sequence[Callable[[], Result]]) -> list[Result]:
     return [future.result() for future in futures]
 
 
-def side_by_side(
+def apply_in_parallel(
     modules: tuple[nn.Module, nn.Module], inputs: tuple[Tensor, Tensor]
 ) -> tuple[Tensor, Tensor]:
     """Applies each module to its own input: on CUDA in two streams, on a CPU in two threads.
@@ -48,7 +48,7 @@ def side_by_side(
         return _in_two_streams(modules, inputs)
     if torch.is_grad_enabled():
         return modules[0](inputs[0]), modules[1](inputs[1])
-    left, right = at_once(
+    left, right = run_in_threads(
         [functools.partial(_infer, *pair) for pair in zip(modules, inputs, strict=True)]
     )
     return left, right
@@ -81,7 +81,7 @@ def _second_stream(device: torch.device) -> torch.cuda.Stream:
     return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
-def ahead(items: Iterable[Item], make: Callable[[Item], Result]) -> Iterator[Result]:
+def prefetch(items: Iterable[Item], make: Callable[[Item], Result]) -> Iterator[Result]:
     """What ``make`` makes of each item, the next one in a thread while the last one is in use."""
     iterator = iter(items)
 

@@ -26,7 +26,7 @@ console = Console(stderr=True)
 _REPORTED = 20
 
 
-def report(problems: Sequence[str]) -> None:
+def report_skipped(problems: Sequence[str]) -> None:
     """Says what is left out of a training, the first twenty one by one."""
     for problem in problems[:_REPORTED]:
         console.print(f"left out: {problem}", style="yellow", markup=False)
@@ -59,7 +59,7 @@ def track(items: Iterable[Item], description: str, total: int) -> Iterator[Item]
 
 
 @contextmanager
-def listen(
+def audio_bar(
     description: str, total: Callable[[], float], shown: bool = True
 ) -> Iterator[Callable[[float], object]]:
     """A bar of seconds of audio, with the real-time factor.

@@ -31,8 +31,8 @@ from asr.config.schema import HeadName, Recipe, TrainConfig, UnitKind
 from asr.errors import AsrError
 from asr.runtime.device import choose_device, choose_precision
 from asr.runtime.interrupt import Interrupted, stop_signal
-from asr.runtime.parallel import ahead
-from asr.runtime.progress import bar, console, report
+from asr.runtime.parallel import prefetch
+from asr.runtime.progress import bar, console, report_skipped
 from asr.tokenizers.tokenizer import (
     BpeTokenizer,
     CharacterTokenizer,
@@ -114,7 +114,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         recipe.model.mel_bins,
         model.output_length,
     )
-    report(problems)
+    report_skipped(problems)
     models = _unit_models(recipe, training, (tokenizer, intermediate), device)
     state = TrainingState(
         recipe,
@@ -138,7 +138,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
     progress = state.progress
 
     dev_set, problems = DevSet.load(recipe.data)
-    report(problems)
+    report_skipped(problems)
     hours = sum(training.cache.samples(i) for i in range(len(training.cache))) / 16_000 / 3600
     parameters = sum(p.numel() for p in model.parameters())
     console.print(
@@ -172,7 +172,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         batch = batch.to(device)
         return batch, *batch.features()
 
-    batches = ahead(loader, prepare) if device.type == "cpu" else map(prepare, loader)
+    batches = prefetch(loader, prepare) if device.type == "cpu" else map(prepare, loader)
 
     from torch.utils.tensorboard import SummaryWriter  # here: it takes a second to import
 

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asr.features.log_mel import extract_together
+from asr.features.log_mel import extract_batch
 
 
 class _Tensors:
@@ -82,7 +82,7 @@ class Batch:
             mean; and the frames of each, shape (views * utterances,).
         """
         bins = self.masks.bins.shape[1]
-        features, lengths = extract_together(self.signals, self.samples, bins, self.warps)
+        features, lengths = extract_batch(self.signals, self.samples, bins, self.warps)
         kept = self.masks.frames[:, :, None] * self.masks.bins[:, None]
         return features.repeat(self.views, 1, 1) * kept, lengths.repeat(self.views)
 

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
-from asr.acoustic.network import Emissions, dropout_from
+from asr.acoustic.network import Emissions, dropout_generator
 from asr.config.schema import HeadName, TrainConfig
 from asr.runtime.device import autocast
-from asr.runtime.parallel import at_once
+from asr.runtime.parallel import run_in_threads
 from asr.training.batch import Batch, Targets
 from asr.training.loss import training_loss
 
@@ -63,7 +63,9 @@ def backward(
     seeds = (
         [None] * len(parts) if features.is_cuda else torch.randint(1 << 62, (len(parts),)).tolist()
     )
-    heard = at_once([partial(hear, part, seed) for part, seed in zip(parts, seeds, strict=True)])
+    heard = run_in_threads(
+        [partial(hear, part, seed) for part, seed in zip(parts, seeds, strict=True)]
+    )
     units = [int(targets.lengths.sum()) for targets in (batch.targets, batch.intermediate)]
     parameters = list(model.parameters())
 
@@ -75,7 +77,7 @@ def backward(
         return loss.detach(), main.detach(), gradients
 
     teachers = _teachers(heard, batch.views)
-    found = at_once(
+    found = run_in_threads(
         [partial(differentiate, *each) for each in zip(parts, heard, teachers, strict=True)]
     )
     leave(parameters, [gradients for *_, gradients in found])
@@ -99,7 +101,7 @@ def split(batch: Batch, features: Tensor, lengths: Tensor) -> list[Part]:
 
 def _hear(model: nn.Module, precision: str, part: Part, seed: int | None) -> Emissions:
     generator = None if seed is None else torch.Generator().manual_seed(seed)
-    with autocast(precision, part.features.device), dropout_from(generator):
+    with autocast(precision, part.features.device), dropout_generator(generator):
         emissions: Emissions = model(part.features, part.lengths)
     return emissions
 
@@ -108,4 +110,4 @@ def _teachers(heard: Sequence[Emissions], views: int) -> Sequence[Emissions | No
     """What each part's utterances were heard as in their other views."""
     if views == 1:
         return [None] * len(heard)
-    return heard[::-1] if len(heard) == 2 else [heard[0].turned()]
+    return heard[::-1] if len(heard) == 2 else [heard[0].swap_halves()]

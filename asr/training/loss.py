@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from asr.acoustic.network import Emissions, within
+from asr.acoustic.network import Emissions, length_mask
 from asr.config.schema import HeadName, TrainConfig
 from asr.training.batch import Targets
 from asr.training.ctc_loss import ctc
@@ -36,13 +36,13 @@ def training_loss(
     """
 
     def of_head(head: HeadName, targets: Targets, units: int) -> tuple[Tensor, Tensor]:
-        log_probs = emissions.of(head)
+        log_probs = emissions.head(head)
         loss = ctc_loss = ctc(log_probs, emissions.lengths, targets.units, targets.lengths) / units
         if models and head in models:
             anything = denominator(log_probs, emissions.lengths, models[head]) / units
             loss = loss + config.denominator_weight * anything
         if teacher is not None:
-            apart = consistency_loss(log_probs, teacher.of(head), emissions.lengths) / units
+            apart = consistency_loss(log_probs, teacher.head(head), emissions.lengths) / units
             loss = loss + config.consistency_weight * apart
         return loss, ctc_loss
 
@@ -66,4 +66,4 @@ def consistency_loss(log_probs: Tensor, teacher: Tensor, lengths: Tensor) -> Ten
         lengths: frames of each utterance, shape (utterances,).
     """
     each = functional.kl_div(log_probs, teacher.detach(), reduction="none", log_target=True)
-    return (each.sum(-1) * within(lengths, log_probs.shape[1])).sum()
+    return (each.sum(-1) * length_mask(lengths, log_probs.shape[1])).sum()

@@ -12,7 +12,7 @@ from asr.audio.read import Samples
 from asr.config.schema import HeadName
 from asr.decoding import Decoder, Hypothesis
 from asr.decoding.speech_detection import doubt
-from asr.inference.engine import Engine, Heard
+from asr.inference.engine import Engine, EngineOutput
 from asr.tokenizers.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -67,11 +67,11 @@ class Recogniser:
 
     def recognise(self, signals: Sequence[Samples]) -> list[list[Hypothesis]]:
         """For each signal (16 kHz mono, shape (samples,)) its hypotheses, best first."""
-        heard = self.engine.hear(signals)
-        found = self._decoder.decode(heard.of(self.head), self._spoken(heard))
+        heard = self.engine.emit(signals)
+        found = self._decoder.decode(heard.head(self.head), self._spoken(heard))
         if self._second_pass is None:
             return found
-        other = heard.of(self._second_pass.head) if self._second_pass.head else None
+        other = heard.head(self._second_pass.head) if self._second_pass.head else None
         return [
             self._second_pass.choose(readings, None if other is None else other[i, :length])
             for i, (readings, length) in enumerate(zip(found, heard.lengths.tolist(), strict=True))
@@ -86,10 +86,10 @@ class Recogniser:
             Log-probabilities of shape (batch, frames, units), padded, and the frames of each
             signal, shape (batch,).
         """
-        heard = self.engine.hear(signals)
-        return heard.of(self.head), heard.lengths
+        heard = self.engine.emit(signals)
+        return heard.head(self.head), heard.lengths
 
-    def _spoken(self, heard: Heard) -> NDArray[np.int64]:
+    def _spoken(self, heard: EngineOutput) -> NDArray[np.int64]:
         """How many frames of each signal there are to decode: none of what is not speech."""
         if self._max_doubt is None:
             return heard.lengths

@@ -53,11 +53,11 @@ def hear(recogniser: Recogniser, utterances: Sequence[Utterance], batch_size: in
                 failures.append(f"{utterances[index].utterance_id}: {error}")
         if not signals:
             continue
-        heard = recogniser.engine.hear(list(signals.values()))
+        heard = recogniser.engine.emit(list(signals.values()))
         for row, (index, length) in enumerate(zip(signals, heard.lengths.tolist(), strict=True)):
-            log_probs[index] = heard.of(recogniser.head)[row, :length].copy()
+            log_probs[index] = heard.head(recogniser.head)[row, :length].copy()
             if heard.intermediate is not None:
-                other[index] = heard.of(other_head)[row, :length].copy()
+                other[index] = heard.head(other_head)[row, :length].copy()
     if not log_probs:
         raise AsrError(f"none of the {len(utterances)} audio files to tune on could be read")
     there = sorted(log_probs)

@@ -26,7 +26,7 @@ from asr.decoding.calibration import Calibration, calibration_error
 from asr.decoding.decoder_config import DecoderConfig, load_parts, load_second_pass
 from asr.decoding.options import MOST_PRIOR_WEIGHT, SecondPassWeights
 from asr.decoding.second_pass import SecondPass, weigh
-from asr.inference import load_engine, padded
+from asr.inference import load_engine, pad_rows
 from asr.runtime.progress import console, track
 from asr.runtime.threads import count_threads
 from asr.scoring.error_rates import Score, right_words, score
@@ -109,7 +109,7 @@ def tune_decoder(
         for start in range(0, len(development.log_probs), _AT_A_TIME):
             rows = development.log_probs[start : start + _AT_A_TIME]
             lengths = np.array([len(utterance) for utterance in rows])
-            yield from decoder.decode(padded(rows), lengths)
+            yield from decoder.decode(pad_rows(rows), lengths)
 
     trial = None
     for trial in search(

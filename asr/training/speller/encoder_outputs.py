@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asr.acoustic.network import AcousticModel, dropout_from
+from asr.acoustic.network import AcousticModel, dropout_generator
 from asr.errors import AsrError
 from asr.runtime.files import remove
 from asr.runtime.progress import track
@@ -85,7 +85,7 @@ def _hear(
     hook = model.encoder.norms[-1].register_forward_hook(
         lambda *call: before_dropout.append(call[2])
     )
-    with dropout_from(generator):
+    with dropout_generator(generator):
         layers = model.encoder.train()(x, lengths)
     hook.remove()
     middle = model.intermediate_head(layers[model.config.intermediate_layer - 1])

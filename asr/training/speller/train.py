@@ -19,14 +19,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from asr.acoustic.card import speller_card
 from asr.acoustic.checkpoint import Checkpoint, load_model, save_model
 from asr.acoustic.folder import WEIGHTS
-from asr.acoustic.network import AcousticModel, dropout_from
+from asr.acoustic.network import AcousticModel, dropout_generator
 from asr.config.schema import Recipe, SpellerRecipe
 from asr.errors import AsrError
 from asr.features.mel import FRAMES_PER_SECOND
 from asr.runtime.files import atomic, digest, remove
 from asr.runtime.interrupt import Interrupted, stop_signal
-from asr.runtime.parallel import ahead, at_once
-from asr.runtime.progress import bar, console, report
+from asr.runtime.parallel import prefetch, run_in_threads
+from asr.runtime.progress import bar, console, report_skipped
 from asr.tokenizers.tokenizer import BpeTokenizer, Tokenizer, UnrepresentableText
 from asr.training.batch import Targets
 from asr.training.ctc_loss import ctc
@@ -101,7 +101,7 @@ def train_speller(
         model.output_length,
     )
     dev_set, unheard = DevSet.load(recipe.data)
-    report(problems + unheard)
+    report_skipped(problems + unheard)
     made_from = {
         "weights": digest(source / WEIGHTS),
         "speller": config.model_dump(mode="json"),
@@ -265,7 +265,7 @@ def _train(
 ) -> None:
     config = state.config
     mean = math.nan
-    batches = ahead(examples.batches(state.pool, state.batch), lambda batch: batch)
+    batches = prefetch(examples.batches(state.pool, state.batch), lambda batch: batch)
     with stop_signal() as stop, bar(TextColumn("{task.fields[status]}")) as display:
         task = display.add_task("training", total=config.steps, completed=state.step, status="")
         while state.step < config.steps:
@@ -300,14 +300,14 @@ def _step(state: _State, items: Sequence[Item], rate: float) -> float:
         lengths = torch.tensor([len(rows) for rows, _ in part])
         targets = Targets.of([units for _, units in part])
         rows = pad_sequence([rows for rows, _ in part], batch_first=True).float()
-        with dropout_from(torch.Generator().manual_seed(seed)):
+        with dropout_generator(torch.Generator().manual_seed(seed)):
             log_probs = state.top(rows, lengths)
         loss = ctc(log_probs, lengths, targets.units, targets.lengths) / total
         return float(loss.detach()), torch.autograd.grad(loss, parameters)
 
     parts = [items[::2], items[1::2]] if len(items) > 1 else [items]
     seeds = torch.randint(1 << 62, (len(parts),)).tolist()
-    found = at_once(
+    found = run_in_threads(
         [partial(differentiate, part, seed) for part, seed in zip(parts, seeds, strict=True)]
     )
     leave(parameters, [gradients for _, gradients in found])
