@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from asr.acoustic.architecture import halve
 from asr.acoustic.checkpoint import load_model
-from asr.acoustic.network import AcousticModel, VariationalDropout, convolve_as_product, halve
+from asr.acoustic.network import AcousticModel, VariationalDropout, convolve_as_product
 from asr.acoustic.recurrent import CELLS, RecurrentLayer, reversal, turn
 from asr.audio.read import load_audio
 from asr.config.schema import EncoderConfig, FrontEndConfig, ModelConfig

@@ -1,7 +1,7 @@
 """Self-attention within a window, between recurrent layers.
 
-A recurrent layer carries everything forward in one vector; attention lets a frame look straight at
-the frames around it. The window keeps cost and memory linear in the length of the audio.
+A recurrent layer carries the past in one vector; attention reads the frames around directly. The
+window keeps cost and memory linear in the length of the audio.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-_HEAD_WIDTH = 64
+from asr.acoustic.architecture import attention_heads
 
 
 class LocalAttention(nn.Module):
     """Multi-head attention (Vaswani et al. 2017) to the frames at most ``window`` away.
 
-    Where a frame stands counts only as seen from the one that looks: each head has a bias for each
-    distance (Raffel et al. 2020, section 2.1), so nothing depends on where a recording begins.
+    Positions are relative: each head has a bias for each distance (Raffel et al. 2020, section
+    2.1), so outputs do not depend on where a recording begins.
 
-    Frames are taken in blocks as long as the window, and each block looks at itself and its two
-    neighbours: that covers the window, and is three times the products that are needed at least.
+    Frames are taken in blocks as long as the window. Each block attends to itself and its two
+    neighbours, which covers the window at three times the least number of products.
 
     Args:
         width: of inputs and outputs.
@@ -32,20 +32,20 @@ class LocalAttention(nn.Module):
     def __init__(self, width: int, window: int) -> None:
         super().__init__()
         self.window = window
-        self.heads = math.gcd(width, max(1, width // _HEAD_WIDTH))
+        self.heads = attention_heads(width)
         self.norm = nn.LayerNorm(width)
         self.query_key_value = nn.Linear(width, 3 * width, bias=False)
         self.output = nn.Linear(width, width)
         self.bias = nn.Parameter(torch.zeros(self.heads, 2 * window + 1))
-        nn.init.zeros_(self.output.weight)  # at first the layers around it work as if without it
+        nn.init.zeros_(self.output.weight)  # the layer begins as the identity
         nn.init.zeros_(self.output.bias)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """What is to be added to ``inputs``.
+        """Computes the residual that is added to ``inputs``.
 
         Args:
             inputs: shape (frames, batch, width).
-            lengths: frames of each utterance, shape (batch,); what lies behind is not looked at.
+            lengths: frames of each utterance, shape (batch,); padding is not attended to.
         """
         frames, batch, width = inputs.shape
         size = self.window
@@ -63,10 +63,10 @@ class LocalAttention(nn.Module):
         return outputs
 
     def _visible(self, lengths: Tensor, blocks: int) -> tuple[Tensor, Tensor]:
-        """Which frames each one looks at, and the index of each pair's distance in the biases.
+        """The attention mask, and the index of each pair's distance in the biases.
 
         Returns:
-            shapes (batch, blocks, window, 3 * window) and (window, 3 * window).
+            Shapes (batch, blocks, window, 3 * window) and (window, 3 * window).
         """
         size = self.window
         here = torch.arange(size, device=lengths.device)
@@ -75,7 +75,7 @@ class LocalAttention(nn.Module):
         near = distance.abs() <= size
         at = there + size * torch.arange(blocks, device=lengths.device)[:, None]
         inside = (at >= 0) & (at < lengths[:, None, None])
-        # A frame of padding sees itself alone: it means nothing, but it must be a number.
+        # A frame of padding attends to itself: its output is unused, but must be finite.
         seen = near & (inside[:, :, None] | (distance == 0))
         return seen, distance.clamp(-size, size) + size
 

@@ -1,8 +1,8 @@
 """The acoustic model: log-mel frames to log-probabilities of units.
 
-Padding does not exist for the result: what lies beyond an utterance's length is zeroed before
-every convolution, the recurrent layers read it last (see :mod:`asr.acoustic.recurrent`), and all
-normalisation is within one frame.
+Padding never changes a result: frames beyond an utterance's length are zeroed before every
+convolution, the recurrent layers read them last (:mod:`asr.acoustic.recurrent`), and all
+normalisation is within one frame. Layers and widths come from :mod:`asr.acoustic.architecture`.
 """
 
 from __future__ import annotations
@@ -11,30 +11,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from asr.acoustic.architecture import (
+    Architecture,
+    HeadSpec,
+    LinearSpec,
+    RecurrentSpec,
+    SpellerSpec,
+    describe,
+    halve,
+)
 from asr.acoustic.attention import LocalAttention
 from asr.acoustic.recurrent import RecurrentLayer, reversal
-from asr.config.schema import EncoderConfig, FrontEndConfig, HeadName, ModelConfig, SpellerConfig
-
-Count = TypeVar("Count", int, Tensor)
+from asr.config.schema import HeadName, ModelConfig
 
 
 @dataclass(frozen=True)
 class Emissions:
-    """What the model says about a batch; frames beyond an utterance's length mean nothing."""
+    """Log-probabilities of a batch; frames beyond an utterance's length are undefined."""
 
     log_probs: Tensor  # float32, (batch, frames, units)
     lengths: Tensor  # frames of each utterance, (batch,)
     intermediate: Tensor | None = None  # log-probabilities of the intermediate head
 
     def head(self, name: HeadName) -> Tensor:
-        """Log-probabilities of a head that the model has."""
+        """Log-probabilities of one of the model's heads."""
         chosen = self.log_probs if name == "main" else self.intermediate
         assert chosen is not None
         return chosen
@@ -43,9 +48,9 @@ class Emissions:
         """The second half of the batch before the first."""
         middle = self.intermediate
         return Emissions(
-            _turned(self.log_probs),
-            _turned(self.lengths),
-            None if middle is None else _turned(middle),
+            _swap_halves(self.log_probs),
+            _swap_halves(self.lengths),
+            None if middle is None else _swap_halves(middle),
         )
 
 
@@ -55,18 +60,14 @@ class FrontEnd(nn.Module):
     ``n`` convolutions turn 10 ms frames into frames of ``10 * 2**n`` ms.
     """
 
-    def __init__(self, config: FrontEndConfig, mel_bins: int, width: int) -> None:
+    def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        channels = (1, *config.channels)
         self.convolutions = nn.ModuleList(
-            nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1)
-            for before, after in pairwise(channels)
+            nn.Conv2d(spec.inputs, spec.outputs, kernel_size=3, stride=2, padding=1)
+            for spec in architecture.convolutions
         )
-        bins = mel_bins
-        for _ in config.channels:
-            bins = halve(bins)
-        self.projection = nn.Linear(bins * channels[-1], width)
-        # All channels of a pixel side by side: training takes two thirds of the time here.
+        self.projection = _linear(architecture.projection)
+        # With the channels of a pixel side by side, training takes a third less time here.
         self.convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -80,7 +81,7 @@ class FrontEnd(nn.Module):
 
 
 def _convolve(convolution: nn.Module, x: Tensor) -> Tensor:
-    # From a single channel cuDNN takes a quarter of a training step for the weights' gradient.
+    # For one input channel, cuDNN's gradient of the weights takes a quarter of a training step.
     if x.is_cuda and x.shape[1] == 1:
         return convolve_as_product(convolution, x)
     convolved: Tensor = convolution(x)
@@ -95,35 +96,30 @@ def convolve_as_product(convolution: nn.Module, x: Tensor) -> Tensor:
 
 
 class Encoder(nn.Module):
-    """Stacked recurrent layers with layer normalisation and dropout, perhaps attention between."""
+    """Stacked recurrent layers with layer normalisation, dropout and optional attention."""
 
-    def __init__(self, config: EncoderConfig) -> None:
+    def __init__(self, architecture: Architecture, dropout: float) -> None:
         super().__init__()
-        self.stack_after = config.stack_after
-        self.input_norm = nn.LayerNorm(config.hidden)
+        self.specs = architecture.layers
+        self.input_norm = nn.LayerNorm(architecture.input_norm.width)
         self.layers = nn.ModuleList()
         self.norms = nn.ModuleList()
         self.bottlenecks = nn.ModuleList()  # before each layer but the first
         self.attentions = nn.ModuleList()  # behind each layer but the last
-        width = config.hidden
-        self.widths: list[int] = []  # of the outputs of each layer
-        for number in range(1, config.layers + 1):
-            if config.bottleneck and number > 1:
-                self.bottlenecks.append(nn.Linear(width, config.bottleneck, bias=False))
-                width = config.bottleneck
-            layer = RecurrentLayer(config.cell, width, config.hidden, config.bidirectional)
-            self.layers.append(layer)
-            self.norms.append(nn.LayerNorm(layer.width))
-            self.widths.append(layer.width)
-            if config.attention_window and number < config.layers:
-                self.attentions.append(LocalAttention(layer.width, config.attention_window))
-            width = layer.width * (2 if number == self.stack_after else 1)
-        self.dropout = VariationalDropout(config.dropout)
+        self.widths = [spec.recurrent.width for spec in self.specs]  # of each layer's outputs
+        for spec in self.specs:
+            if spec.bottleneck:
+                self.bottlenecks.append(_linear(spec.bottleneck))
+            self.layers.append(_recurrent(spec.recurrent))
+            self.norms.append(nn.LayerNorm(spec.norm.width))
+            if spec.attention:
+                self.attentions.append(LocalAttention(spec.attention.width, spec.attention.window))
+        self.dropout = VariationalDropout(dropout)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> list[Tensor]:
         """(batch, frames, hidden) to the outputs of all layers, each (batch, frames, width).
 
-        Layers above ``stack_after`` have half as many frames, rounded up.
+        Layers above a stacking one have half as many frames, rounded up.
         """
         x = self.dropout(self.input_norm(inputs.transpose(0, 1)))
         order = reversal(lengths, len(x))
@@ -135,48 +131,46 @@ class Encoder(nn.Module):
             if number <= len(self.attentions):
                 x = x + self.dropout(self.attentions[number - 1](x, lengths))
             outputs.append(x.transpose(0, 1))
-            if number == self.stack_after:
+            if self.specs[number - 1].stacks:
                 x = stack_pairs(x * length_mask(lengths, len(x)).T[:, :, None])
                 lengths = halve(lengths)
                 order = reversal(lengths, len(x))
         return outputs
 
     def frames_stacked(self, layer: int) -> int:
-        """How many frames of the front-end one frame of ``layer``, counted from 1, stands for."""
-        return 2 if 0 < self.stack_after < layer else 1
+        """Frames of the front-end that one frame of ``layer``, counted from 1, stands for."""
+        return self.specs[layer - 1].frames_stacked
 
 
 class Head(nn.Module):
     """Log-probabilities of units, of one or several frames for each frame of the encoder."""
 
-    def __init__(self, width: int, units: int, frames_emitted: int) -> None:
+    def __init__(self, spec: HeadSpec) -> None:
         super().__init__()
-        self.units = units
-        self.linear = nn.Linear(width, units * frames_emitted)
+        self.units = spec.units
+        self.linear = _linear(spec.linear)
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, frames, width) to float32 of shape (batch, frames * frames_emitted, units)."""
         logits = self.linear(x).unflatten(2, (-1, self.units)).flatten(1, 2)
-        # In float32 whatever the precision: the CTC loss sums these over hundreds of frames.
+        # In float32 at any precision: the CTC loss sums these over hundreds of frames.
         return functional.log_softmax(logits.float(), dim=-1)
 
 
 class Speller(nn.Module):
-    """What the encoder says, told in codes of which a head can tell units.
+    """The main head's own recurrent layer, between the encoder and a low-rank output layer.
 
-    A recurrent layer of the main head's own, which learns how words are spelled whose sounds the
-    encoder knows (:mod:`asr.training.speller`).
+    It learns spelling: it is trained on text too, with encoder outputs of other recordings
+    (:mod:`asr.training.speller`). Attributes are named as the stored weights are.
     """
 
-    def __init__(self, config: SpellerConfig, encoder: EncoderConfig, width: int) -> None:
+    def __init__(self, spec: SpellerSpec, dropout: float) -> None:
         super().__init__()
-        self.narrow = nn.Linear(width, config.inputs, bias=False)
-        self.layer = RecurrentLayer(
-            encoder.cell, config.inputs, config.hidden, encoder.bidirectional
-        )
-        self.norm = nn.LayerNorm(self.layer.width)
-        self.code = nn.Linear(self.layer.width, config.code)
-        self.dropout = VariationalDropout(config.dropout)
+        self.narrow = _linear(spec.bottleneck)
+        self.layer = _recurrent(spec.recurrent)
+        self.norm = nn.LayerNorm(spec.norm.width)
+        self.code = _linear(spec.code)
+        self.dropout = VariationalDropout(dropout)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """(batch, frames, width) to (batch, frames, code)."""
@@ -187,8 +181,8 @@ class Speller(nn.Module):
 
 
 class AcousticModel(nn.Module):
-    """Front-end, encoder and CTC head, perhaps with a speller between encoder and head; another
-    head stands beside the first, on its own layer.
+    """Front-end, encoder and CTC head, with an optional speller between encoder and head, and an
+    optional second head on an intermediate layer.
     """
 
     def __init__(
@@ -196,29 +190,19 @@ class AcousticModel(nn.Module):
     ) -> None:
         super().__init__()
         self.config = config
-        self.front_end = FrontEnd(config.front_end, config.mel_bins, config.encoder.hidden)
-        self.encoder = Encoder(config.encoder)
+        self.architecture = describe(config, units, intermediate_units)
+        self.front_end = FrontEnd(self.architecture)
+        self.encoder = Encoder(self.architecture, config.encoder.dropout)
         self.speller: Speller | None = None
-        if config.speller is None:
-            self.head = self._make_head(config.encoder.layers, units)
-        else:
-            self.speller = Speller(config.speller, config.encoder, self.encoder.widths[-1])
-            self.head = Head(config.speller.code, units, 1)
-        self.intermediate_head = (
-            self._make_head(config.intermediate_layer, intermediate_units or units)
-            if config.intermediate_layer
-            else None
-        )
-
-    def _make_head(self, layer: int, units: int) -> Head:
-        return Head(self.encoder.widths[layer - 1], units, self._emitted(layer))
-
-    def _emitted(self, layer: int) -> int:
-        """Frames of log-probabilities for each frame of a layer."""
-        return self.encoder.frames_stacked(layer) * self.config.emissions
+        if config.speller is not None:
+            assert self.architecture.speller is not None
+            self.speller = Speller(self.architecture.speller, config.speller.dropout)
+        self.head = Head(self.architecture.head)
+        intermediate = self.architecture.intermediate_head
+        self.intermediate_head = None if intermediate is None else Head(intermediate)
 
     def forward(self, features: Tensor, lengths: Tensor) -> Emissions:
-        """Reads a batch.
+        """Encodes a batch and emits log-probabilities.
 
         Args:
             features: normalised log-mel frames, shape (batch, frames, mel_bins).
@@ -227,15 +211,15 @@ class AcousticModel(nn.Module):
         x, lengths = self.front_end(features, lengths)
         layers = self.encoder(x, lengths)
         emitted = x.shape[1] * self.config.emissions
-        log_probs = self._spell(layers[-1], lengths)[:, :emitted]
+        log_probs = self._main_head(layers[-1], lengths)[:, :emitted]
         intermediate = None
         if self.intermediate_head is not None:
-            middle = layers[self.config.intermediate_layer - 1]
+            middle = layers[self.architecture.intermediate_layer - 1]
             intermediate = self.intermediate_head(middle)[:, :emitted]
         return Emissions(log_probs, lengths * self.config.emissions, intermediate)
 
-    def _spell(self, top: Tensor, lengths: Tensor) -> Tensor:
-        """What the main head makes of the encoder's last layer.
+    def _main_head(self, top: Tensor, lengths: Tensor) -> Tensor:
+        """Log-probabilities of the main head, from the encoder's top layer.
 
         Args:
             top: shape (batch, frames, width).
@@ -244,19 +228,18 @@ class AcousticModel(nn.Module):
         if self.speller is None:
             log_probs: Tensor = self.head(top)
             return log_probs
-        layers = self.config.encoder.layers
-        within_top = halve(lengths) if self.encoder.frames_stacked(layers) == 2 else lengths
-        # Once for each frame of the encoder: its units are as long as several of an emission.
-        log_probs = self.head(self.speller(top, within_top))
-        return log_probs.repeat_interleave(self._emitted(layers), dim=1)
+        stacked = self.architecture.layers[-1].frames_stacked == 2
+        # One emission for each encoder frame, repeated: the speller's units are that long.
+        log_probs = self.head(self.speller(top, halve(lengths) if stacked else lengths))
+        return log_probs.repeat_interleave(self.architecture.frames_emitted, dim=1)
 
     @property
     def frames_per_emission(self) -> float:
-        """How many frames of features one frame of log-probabilities stands for."""
+        """Feature frames that one frame of log-probabilities stands for."""
         return 2.0 ** len(self.config.front_end.channels) / self.config.emissions
 
     def output_length(self, frames: int) -> int:
-        """How many frames of log-probabilities come from that many frames of features."""
+        """Frames of log-probabilities emitted for ``frames`` of features."""
         for _ in self.config.front_end.channels:
             frames = halve(frames)
         return frames * self.config.emissions
@@ -267,7 +250,7 @@ _dropout_generator: ContextVar[torch.Generator | None] = ContextVar("generator",
 
 @contextmanager
 def dropout_generator(generator: torch.Generator | None) -> Iterator[None]:
-    """Within it, in this thread, dropout draws from ``generator``; none for torch's own."""
+    """Makes dropout in this thread draw from ``generator`` (None: torch's own) within the block."""
     token = _dropout_generator.set(generator)
     try:
         yield
@@ -276,7 +259,7 @@ def dropout_generator(generator: torch.Generator | None) -> Iterator[None]:
 
 
 class VariationalDropout(nn.Module):
-    """Drops channels of an utterance in all its frames (Gal and Ghahramani 2016)."""
+    """Drops the same channels in all frames of an utterance (Gal and Ghahramani 2016)."""
 
     def __init__(self, probability: float) -> None:
         super().__init__()
@@ -291,8 +274,16 @@ class VariationalDropout(nn.Module):
         return x * (drawn / kept)
 
 
-def _turned(x: Tensor) -> Tensor:
+def _swap_halves(x: Tensor) -> Tensor:
     return torch.cat(x.chunk(2)[::-1])
+
+
+def _linear(spec: LinearSpec) -> nn.Linear:
+    return nn.Linear(spec.inputs, spec.outputs, bias=spec.bias)
+
+
+def _recurrent(spec: RecurrentSpec) -> RecurrentLayer:
+    return RecurrentLayer(spec.cell, spec.inputs, spec.hidden, spec.bidirectional)
 
 
 def stack_pairs(x: Tensor) -> Tensor:
@@ -300,11 +291,6 @@ def stack_pairs(x: Tensor) -> Tensor:
     if len(x) % 2:
         x = functional.pad(x, (0, 0, 0, 0, 0, 1))
     return torch.cat([x[0::2], x[1::2]], dim=-1)
-
-
-def halve(count: Count) -> Count:
-    """The frames (or bins) that a convolution with kernel 3, stride 2 and padding 1 leaves."""
-    return (count + 1) // 2
 
 
 def length_mask(lengths: Tensor, frames: int) -> Tensor:

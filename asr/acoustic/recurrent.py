@@ -1,9 +1,9 @@
-"""The seam behind which the recurrent cell sits.
+"""Recurrent layers in one direction or both, over any of the cells.
 
-A cell here is a layer that reads a batch from left to right: (frames, batch, inputs) to
-(frames, batch, hidden). Direction is made outside of it: to read from right to left, each
-utterance is turned round within its own length. Padding then always lies behind the last frame
-read, so it can't touch a result in either direction, and no cell has to know about lengths.
+A cell module reads a batch from left to right: (frames, batch, inputs) to (frames, batch, hidden).
+The layer makes the other direction: it reverses each utterance within its own length. Padding then
+lies behind the last frame read in both directions, so it can't reach a result, and no cell needs
+the lengths.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _TorchCell(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         rows = inputs.shape[1]
-        if inputs.is_cuda:  # cuDNN's fastest kernels take multiples of eight alone
+        if inputs.is_cuda:  # cuDNN's fastest kernels need a multiple of eight
             inputs = functional.pad(inputs, (0, 0, 0, -rows % 8))
         outputs: Tensor = self.layer(inputs)[0][:, :rows]
         return outputs
@@ -36,19 +36,19 @@ class _TorchCell(nn.Module):
 
 def _lstm(inputs: int, hidden: int) -> nn.Module:
     layer = nn.LSTM(inputs, hidden)
-    _remember(dict(layer.named_parameters())["bias_ih_l0"], Lstm.blocks, "f")
+    _set_gate_bias(dict(layer.named_parameters())["bias_ih_l0"], Lstm.blocks, "f")
     return _TorchCell(layer)
 
 
 def _peephole(inputs: int, hidden: int) -> nn.Module:
     cell = PeepholeLstm(inputs, hidden)
-    _remember(cell.b, cell.blocks, "f")
+    _set_gate_bias(cell.b, cell.blocks, "f")
     return Unrolled(cell)
 
 
 def _coupled(inputs: int, hidden: int) -> nn.Module:
     cell = CoupledLstm(inputs, hidden)
-    _remember(cell.b, cell.blocks, "i", -1.0)  # what it doesn't take in, it keeps
+    _set_gate_bias(cell.b, cell.blocks, "i", -1.0)  # i = 1 - f
     return Unrolled(cell)
 
 
@@ -60,14 +60,15 @@ def _rnn(inputs: int, hidden: int) -> nn.Module:
     return _TorchCell(nn.RNN(inputs, hidden))
 
 
-def _remember(bias: Tensor, blocks: Sequence[str], gate: str, value: float = 1.0) -> None:
-    """Lets a cell remember by default (Jozefowicz et al. 2015)."""
+def _set_gate_bias(bias: Tensor, blocks: Sequence[str], gate: str, value: float = 1.0) -> None:
+    """Opens the gate that keeps the state at the start (Jozefowicz et al. 2015)."""
     with torch.no_grad():
         bias.chunk(len(blocks))[blocks.index(gate)].fill_(value)
 
 
-# A new cell is one more entry here, and its name one more choice in EncoderConfig. Torch's kernels
-# are taken where there are some, the equations of asr.acoustic.cells elsewhere.
+# A new cell is one more entry here, its name one more choice in EncoderConfig, its weights one more
+# case in asr.acoustic.architecture. Torch's kernels are used where they exist, the equations of
+# asr.acoustic.cells elsewhere.
 CELLS: dict[str, Callable[[int, int], nn.Module]] = {
     "lstm": _lstm,
     "peephole": _peephole,
@@ -78,7 +79,7 @@ CELLS: dict[str, Callable[[int, int], nn.Module]] = {
 
 
 class RecurrentLayer(nn.Module):
-    """A cell, or two of them that read from both ends, their outputs side by side."""
+    """One cell, or two that read from both ends, with their outputs side by side."""
 
     def __init__(self, cell: str, inputs: int, hidden: int, bidirectional: bool) -> None:
         super().__init__()
@@ -91,7 +92,7 @@ class RecurrentLayer(nn.Module):
 
         Args:
             inputs: shape (frames, batch, inputs).
-            order: what :func:`reversal` gives for the batch.
+            order: from :func:`reversal`.
 
         Returns:
             shape (frames, batch, width).
@@ -106,14 +107,14 @@ class RecurrentLayer(nn.Module):
 
 
 def reversal(lengths: Tensor, frames: int) -> Tensor:
-    """For each utterance the order that turns it round and leaves its padding where it is.
+    """The order of frames that reverses each utterance and keeps its padding in place.
 
     Args:
         lengths: frames of each utterance, shape (batch,).
         frames: of the padded batch.
 
     Returns:
-        indices, shape (frames, batch); applying them twice changes nothing.
+        Indices, shape (frames, batch); they are their own inverse.
     """
     time = torch.arange(frames, device=lengths.device)[:, None]
     return torch.where(time < lengths, lengths - 1 - time, time)
@@ -126,7 +127,7 @@ def turn(inputs: Tensor, order: Tensor) -> Tensor:
 
 
 class _Turn(torch.autograd.Function):
-    """Its own inverse, so that gradients are reordered like values instead of being summed."""
+    """Reorders gradients by the same indices, their own inverse, instead of scattering sums."""
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, order: Tensor) -> Tensor:

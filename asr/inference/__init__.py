@@ -1,6 +1,7 @@
-"""What runs an acoustic model: signals in, log-probabilities out.
+"""Engines that run an acoustic model, and the choice among them.
 
-Without torch where that will do, because to import it takes seconds and half a gigabyte.
+The numba engine is preferred where it supports the model: importing torch takes seconds and half a
+gigabyte.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ __all__ = ["Engine", "EngineOutput", "load_engine", "pad_rows"]
 
 
 def load_engine(folder: ModelFolder, device: str = "auto") -> Engine:
-    """Loads the weights of a model into the engine that runs it best.
+    """Loads a model into the fastest engine that supports it.
 
     Args:
         folder: the model.
         device: ``cpu``, ``cuda`` or ``auto``: CUDA where it can be used.
 
     Raises:
-        AsrError: the device is not there, or the weights are missing, damaged or of another model.
+        AsrError: the device is missing, or the weights are missing, damaged or of another model.
     """
     if device == "auto":
         device = _best_device()
@@ -55,7 +56,7 @@ def _best_device() -> str:
     try:
         ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
-        return "cpu"  # without a driver torch need not be asked
+        return "cpu"  # without a driver, torch need not be imported
 
     from asr.runtime.device import choose_device
 

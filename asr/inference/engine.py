@@ -1,4 +1,4 @@
-"""What an engine says about signals."""
+"""The protocol of an engine: signals in, log-probabilities out."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from asr.config.schema import HeadName
 
 @dataclass(frozen=True)
 class EngineOutput:
-    """Log-probabilities of several signals; frames beyond a signal's length mean nothing."""
+    """Log-probabilities of several signals; frames beyond a signal's length are undefined."""
 
     log_probs: NDArray[np.float32]  # natural logarithms, (signals, frames, units)
     lengths: NDArray[np.int64]  # frames of each signal, (signals,)
     intermediate: NDArray[np.float32] | None = None  # of the intermediate head, if there is one
 
     def head(self, name: HeadName) -> NDArray[np.float32]:
-        """Log-probabilities of a head that the model has."""
+        """Log-probabilities of one of the model's heads."""
         chosen = self.log_probs if name == "main" else self.intermediate
         assert chosen is not None
         return chosen
 
     @classmethod
     def concatenate(cls, outputs: Sequence[EngineOutput]) -> EngineOutput:
-        """What was heard one by one, as one."""
+        """Joins outputs into one batch."""
         mains, others = [], []
         for each in outputs:
             for i, length in enumerate(each.lengths.tolist()):
@@ -41,21 +41,21 @@ class EngineOutput:
 
 
 class Engine(Protocol):
-    """What runs an acoustic model."""
+    """Runs an acoustic model."""
 
     device: str  # cpu, or cuda with its number
     seconds_per_frame: float  # of log-probabilities
 
     def emit(self, signals: Sequence[Samples]) -> EngineOutput:
-        """What the model says about each signal, 16 kHz mono of shape (samples,).
+        """Computes the log-probabilities of each signal, 16 kHz mono of shape (samples,).
 
-        On the CPU what comes out for a signal does not depend on the others.
+        On the CPU a signal's output does not depend on the others of its batch.
         """
         ...
 
 
 def pad_rows(rows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Arrays of shape (frames, units) in one, zeros behind the shorter ones."""
+    """Arrays of shape (frames, units) as one of (rows, frames, units), padded with zeros."""
     units = rows[0].shape[1]
     together = np.zeros((len(rows), max(map(len, rows)), units), np.float32)
     for place, row in zip(together, rows, strict=True):

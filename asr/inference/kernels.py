@@ -1,13 +1,13 @@
-"""The arithmetic of LSTM models, compiled: products, convolutions, recurrence, normalisation.
+"""Compiled kernels of LSTM models: products, convolutions, recurrence, normalisation.
 
-All in float32. Sums run over their inputs in order, whatever stands in the
-other rows: what comes out of a row does not depend on how many there are, nor on threads.
+All arithmetic is in float32. Sums run over inputs in a fixed order, so a row's result depends
+neither on the number of rows nor on threads.
 
-Weights are read as they are stored, in float16, where the processor widens them on the way: the
-recurrent ones of a layer, which are read anew at every frame, are then small enough for its cache.
+Weights stay in float16 where the processor widens them on load: a layer's recurrent weights, read
+at every frame, then fit into its cache.
 
-All functions that call each other stay in this one file: what numba keeps on disk is good for as
-long as the file of the function that Python calls is unchanged, whatever that calls elsewhere.
+Functions that call each other stay in this one file: numba invalidates a cached function by the
+file it is defined in, not by those of its callees.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from asr.runtime.jit import FUSED, compiled, uncounted
 
 Floats = NDArray[np.float32]
 Weights = NDArray[np.float32] | NDArray[np.uint16]
-"""Shape (inputs, outputs); what is uint16 are the bits of float16."""
+"""Shape (inputs, outputs); uint16 holds the bits of float16."""
 
 _F = np.float32
 _ONE, _TWO = _F(1.0), _F(2.0)
@@ -44,7 +44,7 @@ fused_inner: Callable[[Any], Any] = partial(uncounted, **FUSED)
 
 
 def pack(weights: NDArray[np.floating]) -> Weights:
-    """Weights, shape (inputs, outputs), in the form in which this processor reads them fastest."""
+    """Converts weights, shape (inputs, outputs), to the type this processor reads fastest."""
     if weights.dtype == np.float16 and _widens_halves():
         return np.ascontiguousarray(weights).view(np.uint16)
     return np.ascontiguousarray(weights, np.float32)
@@ -72,7 +72,7 @@ widen: Any = intrinsic(_widen)
 
 
 def _float_of_bits(context: Any, bits: Any) -> Any:
-    """The float32 that these 32 bits stand for."""
+    """Reinterprets 32 bits as a float32."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.FloatType())
@@ -93,7 +93,7 @@ def affine(x: Floats, weights: Weights, bias: Floats) -> Floats:
 
 @fused_inner
 def _affine(x: Floats, weights: Weights, bias: Floats, out: Floats, spare: Floats) -> None:
-    """x W + b; ``spare`` takes two rows that the last four of x lack."""
+    """x W + b; ``spare`` takes the output of rows that the last four of x lack."""
     rows = len(x)
     for row in out:
         for j in range(len(bias)):
@@ -107,8 +107,8 @@ def _affine(x: Floats, weights: Weights, bias: Floats, out: Floats, spare: Float
         _add(x[rows - 1], weights, out[rows - 1])
 
 
-# Several inputs at a time, since sums are fetched and put back once for all of them, and several
-# rows, since weights are fetched and widened once for them.
+# Several inputs at a time share a load and a store of the sums, several rows share the load and the
+# widening of the weights.
 
 
 @fused_inner
@@ -218,7 +218,7 @@ def lstm(
         weights: of the input, shape (inputs, 4 * hidden), by gates i, f, c~, o.
         recurrent: of the hidden state, shape (hidden, 4 * hidden).
         backwards: from the last frame to the first.
-        out: takes the hidden states, shape (frames, hidden).
+        out: receives the hidden states, shape (frames, hidden).
     """
     frames, hidden = out.shape
     projected = affine(x, weights, bias)
@@ -228,30 +228,30 @@ def lstm(
         t = frames - 1 - step if backwards else step
         gates = projected[t]
         _add(state, recurrent, gates)
-        _remember(gates, cell, state)
+        _lstm_step(gates, cell, state)
         out[t] = state
 
 
 @fused
-def remember(gates: Floats, cells: Floats) -> Floats:
-    """A step of an LSTM, for several states at once.
+def lstm_step(gates: Floats, cells: Floats) -> Floats:
+    """One LSTM step for several states at once.
 
     Args:
-        gates: what they are given, shape (states, 4 * hidden).
-        cells: shape (states, hidden); become the new ones.
+        gates: W x + U h + b, shape (states, 4 * hidden).
+        cells: shape (states, hidden), updated in place.
 
     Returns:
         The new hidden states, shape (states, hidden).
     """
     states = np.empty_like(cells)
     for i in range(len(cells)):
-        _remember(gates[i], cells[i], states[i])
+        _lstm_step(gates[i], cells[i], states[i])
     return states
 
 
 @fused_inner
-def _remember(gates: Floats, cell: Floats, state: Floats) -> None:
-    """The new cell and hidden state of an LSTM, by what its gates are given."""
+def _lstm_step(gates: Floats, cell: Floats, state: Floats) -> None:
+    """Updates the cell and hidden state of an LSTM from its gates before their non-linearity."""
     hidden = len(state)
     for j in range(hidden):
         kept = _logistic(gates[hidden + j]) * cell[j]

@@ -1,7 +1,7 @@
 """The acoustic model without torch: LSTM models on the CPU, by :mod:`asr.inference.kernels`.
 
-It says what :mod:`asr.inference.torch_engine` says, to the fifth digit, is there at once and takes
-a fraction of the memory.
+Outputs equal those of :mod:`asr.inference.torch_engine` to the fifth digit. The engine loads at
+once and needs a fraction of torch's memory.
 """
 
 from __future__ import annotations
@@ -9,13 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.acoustic.architecture import (
+    Architecture,
+    ConvolutionSpec,
+    LinearSpec,
+    NormSpec,
+    RecurrentSpec,
+    describe,
+)
 from asr.audio.read import Samples
-from asr.config.schema import ModelConfig, SpellerConfig
+from asr.config.schema import ModelConfig
 from asr.features.mel import FRAMES_PER_SECOND
 from asr.inference import kernels
 from asr.inference.engine import EngineOutput
@@ -25,7 +32,7 @@ from asr.inference.numba_features import extract
 
 @dataclass(frozen=True)
 class Affine:
-    """x W + b, as such or as a convolution."""
+    """x W + b, as a product or as a convolution."""
 
     weights: Weights  # (inputs, outputs)
     bias: Floats
@@ -67,14 +74,14 @@ class Direction:
 
 @dataclass(frozen=True)
 class Layer:
-    """An LSTM layer in one direction or both, behind a map to fewer channels if there is one."""
+    """An LSTM layer in one direction or both, with an optional bottleneck before it."""
 
-    narrow: Affine | None
+    bottleneck: Affine | None
     directions: list[Direction]
     norm: Norm
 
     def __call__(self, x: Floats, pool: ThreadPoolExecutor | None) -> Floats:
-        x = x if self.narrow is None else self.narrow(x)
+        x = x if self.bottleneck is None else self.bottleneck(x)
         hidden = len(self.directions[0].recurrent)
         out = np.empty((len(x), len(self.directions) * hidden), np.float32)
         halves = [out[:, i * hidden : (i + 1) * hidden] for i in range(len(self.directions))]
@@ -89,13 +96,13 @@ class NumbaEngine:
 
     Args:
         config: the model.
-        weights: by the names that :class:`asr.acoustic.network.AcousticModel` has for them.
+        weights: by the names in :mod:`asr.acoustic.architecture`.
         units: of the main head.
-        intermediate_units: of the other one, if there is one.
-        threads: that work at a time: on a signal each, or on a single one's two directions.
+        intermediate_units: of the intermediate head, if the model has one.
+        threads: that work at a time, each on one signal, or on one direction of a single signal.
 
     Raises:
-        ValueError: the weights are not those of such a model.
+        ValueError: weights are missing or of other shapes.
     """
 
     device = "cpu"
@@ -110,46 +117,26 @@ class NumbaEngine:
     ) -> None:
         self._config = config
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
-        halvings = len(config.front_end.channels)
+        self._architecture = parts = describe(config, units, intermediate_units)
+        halvings = len(parts.convolutions)
         self.seconds_per_frame = 2.0**halvings / config.emissions / FRAMES_PER_SECOND
 
-        stored, bins, hidden = _Stored(weights), config.mel_bins, config.encoder.hidden
-        self._convolutions = []
-        for number, (before, after) in enumerate(pairwise((1, *config.front_end.channels))):
-            name = f"front_end.convolutions.{number}"
-            self._convolutions.append(stored.convolution(name, before, after))
-            bins = (bins + 1) // 2
-        channels = config.front_end.channels[-1]
-        self._projection = stored.projection("front_end.projection", channels, bins, hidden)
-        self._input_norm = stored.norm("encoder.input_norm", hidden)
-
-        both = config.encoder.bidirectional
-        inputs, outputs = hidden, (2 if both else 1) * hidden
-        self._layers: list[Layer] = []
-        for number in range(1, config.encoder.layers + 1):
-            narrow = None
-            if number > 1 and (width := config.encoder.bottleneck):
-                narrow = stored.narrow(f"encoder.bottlenecks.{number - 2}", inputs, width)
-                inputs = width
-            at = number - 1
-            names = f"encoder.layers.{at}", f"encoder.norms.{at}"
-            self._layers.append(stored.layer(*names, narrow, inputs, hidden, both))
-            inputs = outputs * (2 if number == config.encoder.stack_after else 1)
-
-        def head(name: str, layer: int, units: int) -> Affine:
-            return stored.linear(name, outputs, units * self._emitted(layer))
-
-        top = config.encoder.layers
+        stored = _StoredWeights(weights, parts)
+        self._convolutions = [stored.convolution(spec) for spec in parts.convolutions]
+        self._projection = stored.projection()
+        self._input_norm = stored.norm(parts.input_norm)
+        self._layers = [
+            stored.layer(spec.bottleneck, spec.recurrent, spec.norm) for spec in parts.layers
+        ]
         self._speller = None
-        if speller := config.speller:
-            self._speller = stored.speller(speller, outputs, both)
-            self._head = stored.linear("head.linear", speller.code, units)
-        else:
-            self._head = head("head.linear", top, units)
+        if (speller := parts.speller) is not None:
+            layer = stored.layer(speller.bottleneck, speller.recurrent, speller.norm)
+            self._speller = layer, stored.linear(speller.code)
+        self._head = stored.linear(parts.head.linear)
         self._intermediate_head = None
-        if lower := config.intermediate_layer:
-            self._intermediate_head = head("intermediate_head.linear", lower, intermediate_units)
-        # The kernels are compiled on their first use ever: here, and not while somebody times them.
+        if parts.intermediate_head is not None:
+            self._intermediate_head = stored.linear(parts.intermediate_head.linear)
+        # Compiles the kernels on their first use ever, here rather than while somebody times them.
         self._emit(np.zeros(1, np.float32))
 
     def emit(self, signals: Sequence[Samples]) -> EngineOutput:
@@ -165,14 +152,17 @@ class NumbaEngine:
         frames = len(x) * self._config.emissions
         x = self._input_norm(self._projection(x.reshape(len(x), -1)))
         intermediate = None
-        for number, layer in enumerate(self._layers, 1):
+        for number, (layer, spec) in enumerate(
+            zip(self._layers, self._architecture.layers, strict=True), 1
+        ):
             x = layer(x, pool)
-            if self._intermediate_head and number == self._config.intermediate_layer:
-                rows = self._intermediate_head(x).reshape(len(x) * self._emitted(number), -1)
+            if self._intermediate_head and number == self._architecture.intermediate_layer:
+                emitted = self._config.emissions * spec.frames_stacked
+                rows = self._intermediate_head(x).reshape(len(x) * emitted, -1)
                 intermediate = _log_probs(rows, frames)
-            if number == self._config.encoder.stack_after:
+            if spec.stacks:
                 x = np.pad(x, ((0, len(x) % 2), (0, 0))).reshape(-1, 2 * x.shape[1])
-        emitted = self._emitted(len(self._layers))
+        emitted = self._architecture.frames_emitted
         if self._speller is None:
             log_probs = _log_probs(self._head(x).reshape(len(x) * emitted, -1), frames)
         else:
@@ -181,83 +171,74 @@ class NumbaEngine:
             log_probs = log_probs.repeat(emitted, axis=1)[:, :frames]
         return EngineOutput(log_probs, np.array([frames]), intermediate)
 
-    def _emitted(self, layer: int) -> int:
-        """Frames of log-probabilities for each frame of a layer."""
-        stacked = 0 < self._config.encoder.stack_after < layer
-        return self._config.emissions * (2 if stacked else 1)
-
 
 def supports(config: ModelConfig) -> bool:
-    """Whether this engine knows all parts of a model."""
+    """Whether this engine has kernels for all parts of a model."""
     return config.encoder.cell == "lstm" and not config.encoder.attention_window
 
 
 def _log_probs(logits: Floats, frames: int) -> Floats:
-    """Log-probabilities of so many frames, shape (1, frames, units)."""
+    """Log-probabilities of the first ``frames`` rows, shape (1, frames, units)."""
     rows = logits[:frames]
     kernels.log_softmax(rows)
     return rows[None]
 
 
-class _Stored:
-    """Weights, in the order in which the kernels take them."""
+class _StoredWeights:
+    """Weights by name, rearranged as the kernels read them.
 
-    def __init__(self, weights: Mapping[str, NDArray[np.float16]]) -> None:
+    Raises:
+        ValueError: weights are missing or of other shapes than the architecture's.
+    """
+
+    def __init__(
+        self, weights: Mapping[str, NDArray[np.float16]], architecture: Architecture
+    ) -> None:
+        for name, shape in architecture.weight_shapes().items():
+            if name not in weights or weights[name].shape != shape:
+                raise ValueError(f"there is no {name} of shape {shape}")
         self._weights = weights
+        self._architecture = architecture
 
-    def convolution(self, name: str, before: int, after: int) -> Affine:
+    def convolution(self, spec: ConvolutionSpec) -> Affine:
         # Inputs by time, bin and channel, as they lie in a patch.
-        weights = self._take(f"{name}.weight", after, before, 3, 3).transpose(2, 3, 1, 0)
-        bias = self._vector(f"{name}.bias", after)
-        return Affine(kernels.pack(weights.reshape(9 * before, after)), bias)
+        weights = self._weights[f"{spec.name}.weight"].transpose(2, 3, 1, 0)
+        packed = kernels.pack(weights.reshape(9 * spec.inputs, spec.outputs))
+        return Affine(packed, self._vector(f"{spec.name}.bias"))
 
-    def projection(self, name: str, channels: int, bins: int, outputs: int) -> Affine:
-        # Inputs by bin and channel, as the convolutions leave them; torch has it the other way.
-        weights = self._take(f"{name}.weight", outputs, channels * bins)
-        weights = weights.reshape(outputs, channels, bins).transpose(2, 1, 0)
-        bias = self._vector(f"{name}.bias", outputs)
-        return Affine(kernels.pack(weights.reshape(bins * channels, outputs)), bias)
+    def projection(self) -> Affine:
+        """The projection of the front-end; its inputs are stored by channel, then bin."""
+        spec, bins = self._architecture.projection, self._architecture.projected_bins
+        # The convolutions here put out bins, then channels.
+        weights = self._weights[f"{spec.name}.weight"].reshape(spec.outputs, -1, bins)
+        packed = kernels.pack(weights.transpose(2, 1, 0).reshape(spec.inputs, spec.outputs))
+        return Affine(packed, self._vector(f"{spec.name}.bias"))
 
-    def linear(self, name: str, inputs: int, outputs: int) -> Affine:
-        weights = self._take(f"{name}.weight", outputs, inputs)
-        return Affine(kernels.pack(weights.T), self._vector(f"{name}.bias", outputs))
+    def linear(self, spec: LinearSpec) -> Affine:
+        weights = kernels.pack(self._weights[f"{spec.name}.weight"].T)
+        bias = (
+            self._vector(f"{spec.name}.bias") if spec.bias else np.zeros(spec.outputs, np.float32)
+        )
+        return Affine(weights, bias)
 
-    def narrow(self, name: str, inputs: int, outputs: int) -> Affine:
-        weights = self._take(f"{name}.weight", outputs, inputs)
-        return Affine(kernels.pack(weights.T), np.zeros(outputs, np.float32))
+    def norm(self, spec: NormSpec) -> Norm:
+        return Norm(self._vector(f"{spec.name}.weight"), self._vector(f"{spec.name}.bias"))
 
-    def layer(
-        self, name: str, norm: str, narrow: Affine | None, inputs: int, hidden: int, both: bool
-    ) -> Layer:
-        turned = (False, True) if both else (False,)
-        directions = [self.direction(name, inputs, hidden, backwards) for backwards in turned]
-        return Layer(narrow, directions, self.norm(norm, len(turned) * hidden))
+    def layer(self, bottleneck: LinearSpec | None, spec: RecurrentSpec, norm: NormSpec) -> Layer:
+        directions = [
+            self._direction(name, backwards=index == 1)
+            for index, name in enumerate(spec.directions)
+        ]
+        before = None if bottleneck is None else self.linear(bottleneck)
+        return Layer(before, directions, self.norm(norm))
 
-    def speller(self, config: SpellerConfig, inputs: int, both: bool) -> tuple[Layer, Affine]:
-        narrow = self.narrow("speller.narrow", inputs, config.inputs)
-        names = "speller.layer", "speller.norm"
-        layer = self.layer(*names, narrow, config.inputs, config.hidden, both)
-        width = config.hidden * (2 if both else 1)
-        return layer, self.linear("speller.code", width, config.code)
-
-    def norm(self, name: str, width: int) -> Norm:
-        return Norm(self._vector(f"{name}.weight", width), self._vector(f"{name}.bias", width))
-
-    def direction(self, name: str, inputs: int, hidden: int, backwards: bool) -> Direction:
-        name = f"{name}.{'backwards' if backwards else 'forwards'}.layer"
-        gates = 4 * hidden
+    def _direction(self, name: str, backwards: bool) -> Direction:
         return Direction(
-            kernels.pack(self._take(f"{name}.weight_ih_l0", gates, inputs).T),
-            kernels.pack(self._take(f"{name}.weight_hh_l0", gates, hidden).T),
-            self._vector(f"{name}.bias_ih_l0", gates) + self._vector(f"{name}.bias_hh_l0", gates),
+            kernels.pack(self._weights[f"{name}.weight_ih_l0"].T),
+            kernels.pack(self._weights[f"{name}.weight_hh_l0"].T),
+            self._vector(f"{name}.bias_ih_l0") + self._vector(f"{name}.bias_hh_l0"),
             backwards,
         )
 
-    def _vector(self, name: str, width: int) -> Floats:
-        return self._take(name, width).astype(np.float32)
-
-    def _take(self, name: str, *shape: int) -> NDArray[np.float16]:
-        found = self._weights.get(name)
-        if found is None or found.shape != shape:
-            raise ValueError(f"there is no {name} of shape {shape}")
-        return found
+    def _vector(self, name: str) -> Floats:
+        return self._weights[name].astype(np.float32)

@@ -1,5 +1,4 @@
-"""The features of :mod:`asr.features.log_mel`, without torch: the same policy, for one
-utterance."""
+"""Log-mel features without torch: those of :mod:`asr.features.log_mel`, for one utterance."""
 
 from __future__ import annotations
 

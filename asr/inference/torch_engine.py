@@ -1,4 +1,4 @@
-"""The acoustic model by torch: any model, on the CPU or a GPU."""
+"""The acoustic model in torch: any model, on the CPU or a GPU."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from asr.features.log_mel import extract_batch
 from asr.features.mel import FRAMES_PER_SECOND
 from asr.inference.engine import EngineOutput
 
-# Inputs are as long as a multiple of this: oneDNN keeps some 4 MB for each length that it has met.
+# Inputs are padded to a multiple of this: oneDNN caches some 4 MB for each length it has met.
 _FRAMES = 128
 
 
@@ -23,7 +23,7 @@ class TorchEngine:
 
     Args:
         model: in evaluation mode.
-        device: what it runs on; by default the CPU.
+        device: runs the model; by default the CPU.
     """
 
     def __init__(self, model: AcousticModel, device: torch.device | None = None) -> None:
@@ -34,8 +34,10 @@ class TorchEngine:
 
     @torch.inference_mode()
     def emit(self, signals: Sequence[Samples]) -> EngineOutput:
-        """On the CPU signals are heard one by one: what comes out for one is then the same to the
-        bit in any company. Batches of eight would be twice as fast, and differ in the sixth digit.
+        """See :class:`asr.inference.engine.Engine`.
+
+        The CPU runs signals one by one, so that a result is the same to the bit in any batch.
+        Batches of eight would be twice as fast, but differ in the sixth digit.
         """
         if self._device.type != "cpu":
             return self._emit(signals)
@@ -48,9 +50,9 @@ class TorchEngine:
         features, lengths = extract_batch(padded.to(self._device), samples, bins)
         features = functional.pad(features, (0, 0, 0, -features.shape[1] % _FRAMES))
         emissions: Emissions = self._model(features, lengths)
-        main, other = emissions.log_probs, emissions.intermediate
+        intermediate = emissions.intermediate
         return EngineOutput(
-            main.cpu().numpy(),
+            emissions.log_probs.cpu().numpy(),
             emissions.lengths.cpu().numpy(),
-            None if other is None else other.cpu().numpy(),
+            None if intermediate is None else intermediate.cpu().numpy(),
         )

@@ -12,8 +12,9 @@ from typing import Any
 
 from torch import nn
 
+from asr.acoustic.architecture import halve
 from asr.acoustic.attention import LocalAttention
-from asr.acoustic.network import AcousticModel, halve
+from asr.acoustic.network import AcousticModel
 from asr.acoustic.recurrent import RecurrentLayer
 from asr.config.schema import Recipe
 from asr.features.mel import FRAMES_PER_SECOND

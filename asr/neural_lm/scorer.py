@@ -114,7 +114,7 @@ class RecurrentScorer:
             if not read:
                 gates += self._entries[units]
             cell = memory.cell[parents]
-            read.append(_Memory(kernels.remember(gates, cell), cell))
+            read.append(_Memory(kernels.lstm_step(gates, cell), cell))
         return read
 
     def _following(self, hidden: Floats) -> Floats:
