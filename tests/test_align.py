@@ -21,7 +21,6 @@ from asr.alignment.text_units import Spelling, spell
 from asr.alignment.viterbi import Spans, best_path
 from asr.alignment.writers import WRITERS
 from asr.audio.read import SAMPLE_RATE, load_audio
-from asr.cli import align as command
 from asr.cli import main as cli
 from asr.corpora.manifest import write_manifest
 from asr.tokenizers.tokenizer import BpeTokenizer, CharacterTokenizer, PhoneTokenizer
@@ -308,10 +307,6 @@ def test_the_command_prints_one_alignment(aligned, librivox, tmp_path, capsys):
         assert cli.main(["align", audio, *text]) == 0
         printed.append(capsys.readouterr().out)
     assert printed[0] == printed[1] == WRITERS["ctm"](aligned[4], librivox[4].utterance_id)
-
-
-def test_names_repeated_for_speed_are_the_real_ones():
-    assert tuple(WRITERS) == command.FORMATS
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ import soundfile
 
 from asr.audio.read import SAMPLE_RATE, load_audio
 from asr.cli import main as cli
-from asr.cli.options import _read_hotwords
-from asr.cli.transcribe import FORMATS
+from asr.cli.transcriber import _read_hotwords
+from asr.transcription.writers import WRITERS
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def files(folder):
 def test_all_formats_at_once_beside_the_input(talks, transcribe):
     assert transcribe(talks / "a.wav", talks / "deep", "--format", "all", "--beside") == (0, "", "")
     stems = ("a", "deep/b", "deep/er/c")
-    assert files(talks) == sorted(f"{stem}.{end}" for stem in stems for end in (*FORMATS, "wav"))
+    assert files(talks) == sorted(f"{stem}.{end}" for stem in stems for end in (*WRITERS, "wav"))
     text = (talks / "a.txt").read_text()
     assert (talks / "deep" / "er" / "c.txt").read_text() == text
     record = json.loads((talks / "a.json").read_text())
@@ -169,7 +169,7 @@ def test_a_name_that_is_not_utf8_is_written_as_text(talks, transcribe):
     name = talks / os.fsdecode(b"caf\xe9.wav")
     shutil.copy(talks / "a.wav", name)
     assert transcribe(name, talks / "a.wav", "--format", "all", "-o", "out") == (0, "", "")
-    assert len(files(Path("out"))) == 2 * len(FORMATS)
+    assert len(files(Path("out"))) == 2 * len(WRITERS)
     (path,) = (path for path in Path("out").glob("caf*.json"))
     assert json.loads(path.read_text())["audio_filepath"] == r"talks/caf\udce9.wav"
     status, out, _ = transcribe(name, talks / "a.wav")

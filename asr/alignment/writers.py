@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 
 from asr.alignment.result import AlignedUnit, AlignedWord, Alignment
+from asr.config.choices import ALIGNMENT_FORMATS
 
 
 def to_ctm(alignment: Alignment, name: str) -> str:
@@ -48,11 +49,9 @@ def to_textgrid(alignment: Alignment, name: str) -> str:
 
 
 # Each takes an alignment and a name for the recording; by the extension of the format's files.
-WRITERS: dict[str, Callable[[Alignment, str], str]] = {
-    "ctm": to_ctm,
-    "json": to_json,
-    "TextGrid": to_textgrid,
-}
+WRITERS: dict[str, Callable[[Alignment, str], str]] = dict(
+    zip(ALIGNMENT_FORMATS, (to_ctm, to_json, to_textgrid), strict=True)
+)
 
 _Interval = tuple[float, float, str]
 

@@ -1,4 +1,1 @@
-"""The commands of the command line, one module for each: its options, and what it does.
-
-Nothing heavy is imported before a command runs, so that --help answers at once.
-"""
+"""The command line: a module for each command, imported when the command runs."""

@@ -7,15 +7,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from asr.cli.options import Groups, complain, positive
+from asr.alignment import Alignment, load_aligner
+from asr.alignment.writers import WRITERS
+from asr.audio.read import audio_duration
+from asr.cli.messages import complain
+from asr.corpora.manifest import scan_manifest
 from asr.errors import AsrError
-
-if TYPE_CHECKING:
-    from asr.alignment import Alignment
-
-FORMATS = ("ctm", "json", "TextGrid")  # repeated from asr.alignment.writers, which needs numpy
+from asr.runtime.files import write_text
+from asr.runtime.progress import audio_bar
+from asr.runtime.textfile import read_text
 
 
 @dataclass(frozen=True)
@@ -27,39 +28,10 @@ class _Pair:
     name: str
 
 
-def add(groups: Groups) -> None:
-    """Its options."""
-    align = groups.add_parser(
-        "align",
-        help="find when the words of a known text were said",
-        description="Align a recording of any length with its text: when each word and each "
-        "character was said, and how sure that is. Texts are brought to the form that the model "
-        "writes. With a manifest (JSON lines of audio_filepath and text), all its recordings are "
-        "aligned, and one that can't be is reported and skipped.",
-        epilog="Example: asr align talk.wav talk.txt --format TextGrid -o aligned",
-    )
-    align.add_argument("audio", nargs="?", type=Path, metavar="AUDIO", help="a recording")
-    align.add_argument("text_file", nargs="?", type=Path, metavar="TEXT", help="a file of its text")
-    align.add_argument("--text", metavar="WORDS", help="its text, instead of a file")
-    align.add_argument("--manifest", type=Path, metavar="FILE", help="recordings with their texts")
-    align.add_argument("--format", choices=(*FORMATS, "all"), default="ctm", help="default: ctm")
-    align.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", help="write a file for each recording into it"
-    )
-    align.add_argument(
-        "--model", metavar="NAME_OR_DIR", help="a model's folder or a bundled model's name"
-    )
-    align.add_argument(
-        "--batch-size", type=positive, default=8, metavar="N", help="pieces of audio at a time"
-    )
-    align.add_argument("--device", default="auto", help="cpu, cuda or auto")
-    align.set_defaults(run=_align)
-
-
-def _align(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """When the words of a known text were said."""
     pairs, problems = _read_pairs(options)
-    formats = FORMATS if options.format == "all" else (options.format,)
+    formats = tuple(WRITERS) if options.format == "all" else (options.format,)
     if not options.output and (len(formats) > 1 or (options.manifest and "TextGrid" in formats)):
         raise AsrError(f"{options.format} needs a folder to write files into; give one with -o")
     for problem in problems:
@@ -74,9 +46,6 @@ def _align(options: argparse.Namespace) -> int:
 
 def _align_all(pairs: Sequence[_Pair], formats: Sequence[str], options: argparse.Namespace) -> int:
     """Aligns and writes; returns how many recordings could not be aligned or written."""
-    from asr.alignment import load_aligner
-    from asr.runtime.progress import audio_bar
-
     aligner = load_aligner(options.model, options.device)
     failed = 0
     shown = options.output is not None or not sys.stdout.isatty()
@@ -99,8 +68,6 @@ def _align_all(pairs: Sequence[_Pair], formats: Sequence[str], options: argparse
 
 def _seconds(pair: _Pair) -> float:
     """How long a recording is, for the progress bar; nothing if it can't be read."""
-    from asr.audio.read import audio_duration
-
     try:
         return audio_duration(pair.audio)
     except AsrError:
@@ -108,9 +75,6 @@ def _seconds(pair: _Pair) -> float:
 
 
 def _write(alignment: Alignment, name: str, formats: Sequence[str], folder: Path | None) -> None:
-    from asr.alignment.writers import WRITERS
-    from asr.runtime.files import write_text
-
     for extension in formats:
         text = WRITERS[extension](alignment, name)
         if folder is None:
@@ -132,16 +96,12 @@ def _read_pairs(options: argparse.Namespace) -> tuple[list[_Pair], list[AsrError
         raise AsrError(
             f"the text of {options.audio} is needed once: as a file behind it, or with --text"
         )
-    from asr.runtime.textfile import read_text
-
     text = read_text(options.text_file) if options.text is None else options.text
     return [_Pair(options.audio, text, options.audio.stem)], []
 
 
 def _read_manifest(path: Path) -> tuple[list[_Pair], list[AsrError]]:
     """Pairs called by their ids; what can't be the name of a file of its own is a problem."""
-    from asr.corpora.manifest import scan_manifest
-
     utterances, problems = scan_manifest(path, durations=False)
     pairs: dict[str, _Pair] = {}
     for utterance in utterances:

@@ -3,60 +3,32 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING
+import json
 
-from asr.cli.options import Groups
-from asr.cli.texts import READS, add_reading, describe, read_hypotheses, read_references
+from rich.console import Console
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from asr.scoring.comparison import Comparison
-
-
-def add(groups: Groups) -> None:
-    """Its options."""
-    compare = groups.add_parser(
-        "compare",
-        help="whether one recogniser is better than another",
-        description="Compare two recognisers on the same utterances: the difference of their word "
-        "error rates with its 95 %% interval, and whether it is more than chance, by the paired "
-        f"bootstrap and by matched pairs (MAPSSWE). {READS}",
-        epilog="Example: asr compare dev-clean.jsonl greedy.txt beam.txt",
-    )
-    compare.add_argument("reference", type=Path, metavar="REF", help="what was said")
-    compare.add_argument("first", type=Path, metavar="A", help="what a recogniser wrote")
-    compare.add_argument("second", type=Path, metavar="B", help="what another one wrote")
-    add_reading(compare)
-    compare.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
-    compare.add_argument(
-        "--changed",
-        type=int,
-        default=5,
-        metavar="N",
-        help="show the utterances that changed most (default: 5)",
-    )
-    compare.set_defaults(run=_compare)
+from asr.cli.texts import describe, read_hypotheses, read_references
+from asr.runtime.files import write_text
+from asr.scoring.comparison import (
+    FEW_SEGMENTS,
+    FEW_UNITS,
+    Comparison,
+    compare,
+    comparison_record,
+)
+from asr.scoring.results import from_pairs, to_record
+from asr.scoring.tables import print_table
 
 
-def _compare(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Whether one set of transcripts is better than another."""
-    import json
-
-    from rich.console import Console
-
-    from asr.runtime.files import write_text
-    from asr.scoring import comparison as compare
-    from asr.scoring.results import from_pairs
-
     references = read_references(options.reference, options)
     paths = (options.first, options.second)
     pairs = [read_hypotheses(path, references, options) for path in paths]
     names = [path.stem for path in paths]
     if names[0] == names[1]:
         names = [str(path) for path in paths]
-    comparison = compare.compare(*map(from_pairs, names, pairs))
+    comparison = compare(*map(from_pairs, names, pairs))
     _print(comparison, options.changed, Console())
     if options.json:
         report = {
@@ -65,17 +37,13 @@ def _compare(options: argparse.Namespace) -> int:
             **describe(options),
             "missing": [pair.missing for pair in pairs],
             "extra": [pair.extra for pair in pairs],
-            **compare.comparison_record(comparison),
+            **comparison_record(comparison),
         }
         write_text(options.json, json.dumps(report, indent=2) + "\n")
     return 1 if any(pair.missing or pair.extra for pair in pairs) else 0
 
 
 def _print(comparison: Comparison, changed: int, console: Console) -> None:
-    from asr.scoring.comparison import FEW_SEGMENTS, FEW_UNITS
-    from asr.scoring.results import to_record
-    from asr.scoring.tables import print_table
-
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 

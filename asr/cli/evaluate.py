@@ -3,71 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from asr.cli.options import Groups, add_model, complain, load_transcriber, positive
+from rich.console import Console
+
+from asr.acoustic.folder import DEFAULT_MODEL
+from asr.cli.messages import complain
 from asr.cli.outputs import check_output, write_all
-from asr.cli.score import add_output
+from asr.cli.transcriber import load_transcriber
 from asr.errors import AsrError
-
-if TYPE_CHECKING:
-    from asr.evaluation.evaluate import DataSet
-
-
-def add(groups: Groups) -> None:
-    """Its options."""
-    evaluate = groups.add_parser(
-        "evaluate",
-        help="word error rates on data sets",
-        description="Transcribe data sets and score the result. Each set is scored by itself.",
-        epilog="Example: asr evaluate data/manifests/dev-clean.jsonl --decoder beam",
-    )
-    evaluate.add_argument(
-        "data", nargs="+", type=Path, help="manifests, or folders in LibriSpeech's layout"
-    )
-    add_model(evaluate)
-    add_output(evaluate)
-    evaluate.add_argument(
-        "--hyp", type=Path, metavar="FILE", help="write hypotheses: utterance id, space, text"
-    )
-    evaluate.add_argument(
-        "--pool", action="store_true", help="add a row for all the sets taken as one"
-    )
-    evaluate.add_argument(
-        "--report",
-        type=Path,
-        metavar="FILE",
-        help="write an HTML page of charts and utterances: alignment, sound, log-mel, posteriors",
-    )
-    evaluate.add_argument(
-        "--report-pictures",
-        type=positive,
-        metavar="N",
-        help="draw log-mel and posteriors of the N worst utterances (default: what fits 30 MB)",
-    )
-    evaluate.add_argument(
-        "--report-audio",
-        action="store_true",
-        help="put the recordings into the page, not links to them",
-    )
-    evaluate.set_defaults(run=_evaluate)
+from asr.evaluation.evaluate import DataSet, describe_run, evaluate, read_sets
+from asr.runtime.files import write_text
+from asr.scoring.results import pool, to_details, to_record
+from asr.scoring.sclite import check_id, write_sclite
+from asr.scoring.tables import print_alignments, print_details, print_table
 
 
-def _evaluate(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Error rates on data sets."""
-    import json
-
-    from rich.console import Console
-
-    from asr.evaluation.evaluate import describe_run, evaluate, read_sets
-    from asr.runtime.files import write_text
-    from asr.scoring.results import pool, to_details, to_record
-    from asr.scoring.sclite import write_sclite
-    from asr.scoring.tables import print_alignments, print_details, print_table
-
     sets = read_sets(options.data)
     _check_outputs(options, sets)
     transcriber = load_transcriber(options)
@@ -106,7 +61,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         for record in records:
             print_details(record["name"], record, console)
     if options.report:
-        from asr.acoustic.folder import DEFAULT_MODEL
+        # Not above: its pictures need torch, which an evaluation on the CPU does not.
         from asr.evaluation.report.write import write_report
 
         page = partial(
@@ -125,8 +80,6 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _check_outputs(options: argparse.Namespace, sets: Sequence[DataSet]) -> None:
     """Refuses, before the work, what could not be written after it."""
-    from asr.scoring.sclite import check_id
-
     for path in (options.hyp, options.json, options.report):
         if path:
             check_output(path)

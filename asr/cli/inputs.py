@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from asr.audio.read import UNREADABLE, find_audio
 from asr.errors import AsrError
 from asr.runtime.files import printable
 
@@ -84,8 +85,6 @@ def _inputs(argument: str, scratch: Path) -> Iterator[Input | AsrError]:
 
 
 def _in_folder(folder: Path) -> Iterator[Input | AsrError]:
-    from asr.audio.read import UNREADABLE, find_audio
-
     found, unreadable = find_audio(folder), find_audio(folder, UNREADABLE)
     if not found and not unreadable:
         raise AsrError(f"{folder} is a folder without audio files")

@@ -1,133 +1,31 @@
-"""asr lm: language models, trained, converted and measured."""
+"""asr lm train, convert, perplexity and info."""
 
 from __future__ import annotations
 
 import argparse
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from asr.cli.options import Groups, positive
+from rich.console import Console
+from rich.table import Table
+
 from asr.cli.outputs import check_output
+from asr.corpora.text import STDIN
 from asr.errors import AsrError
-
-if TYPE_CHECKING:
-    from asr.ngram.model import NgramModel
+from asr.neural_lm.file import is_recurrent
+from asr.ngram.arpa import EXTENSIONS
+from asr.ngram.estimation import train as train_model
+from asr.ngram.files import load, save
+from asr.ngram.model import NgramModel
+from asr.ngram.perplexity import measure
+from asr.runtime.textfile import read_text
+from asr.text import normalise
 
 _MEGABYTE = 10**6
 
 
-def add(groups: Groups) -> None:
-    """Its options."""
-    lm = groups.add_parser(
-        "lm",
-        help="train language models, convert and measure them",
-        epilog="Example: asr lm train books.txt.xz -o books.lm --max-size 12",
-    )
-    actions = lm.add_subparsers(required=True, metavar="ACTION")
-
-    train = actions.add_parser(
-        "train",
-        help="an n-gram model of text",
-        description="Train an n-gram model with interpolated modified Kneser-Ney smoothing. "
-        "Texts have one sentence a line and are brought to upper case without punctuation; they "
-        "may be compressed (.gz, .xz), or manifests (.jsonl). A model named .arpa or .arpa.gz is "
-        "written in that form, any other in the compact binary form.",
-        epilog="Example: asr lm train books.txt.xz transcripts.txt -o books.lm --max-size 12",
-    )
-    train.add_argument("texts", nargs="+", type=Path, metavar="TEXT", help="- is standard input")
-    train.add_argument("--order", type=positive, default=3, metavar="N", help="3 for trigrams")
-    train.add_argument(
-        "--vocab",
-        type=_number_or_path,
-        default=80_000,
-        metavar="N_OR_FILE",
-        help="how many of the most frequent words, or a file of the words (default: 80000)",
-    )
-    train.add_argument(
-        "--prune",
-        nargs="+",
-        type=int,
-        default=[0],
-        metavar="COUNT",
-        help="leave out n-grams seen no more often than this, by order, such as 0 1 1",
-    )
-    train.add_argument(
-        "--max-ngrams",
-        type=positive,
-        metavar="N",
-        help="leave out those whose loss changes the model least, until N are left",
-    )
-    train.add_argument(
-        "--max-size", type=_megabytes, metavar="MB", help="the same, until the binary form fits"
-    )
-    _add_output(train)
-    train.set_defaults(run=_train)
-
-    recurrent = actions.add_parser(
-        "train-recurrent",
-        help="an LSTM model of text, for a second pass",
-        description="Train an LSTM that predicts text unit by unit. A second pass (asr tune "
-        "--recurrent) asks it about what a beam search finds. Ctrl-C stops it at a state that "
-        "--resume goes on from.",
-        epilog="Example: asr lm train-recurrent books.txt.xz -o books.lstm --set hidden=640",
-    )
-    recurrent.add_argument("texts", nargs="+", type=Path, metavar="TEXT", help="as for train")
-    recurrent.add_argument("-o", "--output", type=Path, required=True, help="for the model")
-    recurrent.add_argument("--resume", action="store_true", help="go on with a stopped training")
-    recurrent.add_argument(
-        "--set",
-        nargs="+",
-        default=[],
-        metavar="KEY=VALUE",
-        help="settings, as a recipe has them under lm.recurrent",
-    )
-    recurrent.set_defaults(run=_train_recurrent)
-
-    convert = actions.add_parser(
-        "convert",
-        help="a model in another form",
-        description="Write a model, ARPA or binary, in the form that the output's name asks for.",
-        epilog="Example: asr lm convert 3-gram.pruned.1e-7.arpa.gz -o librispeech.lm",
-    )
-    convert.add_argument("lm", type=Path, metavar="LM", help="a language model")
-    _add_output(convert)
-    convert.set_defaults(run=_convert)
-
-    perplexity = actions.add_parser(
-        "perplexity",
-        help="how well a model predicts text",
-        description="Print the perplexity of texts, with and without their unknown words.",
-        epilog="Example: asr lm perplexity books.lm data/manifests/dev-clean.jsonl",
-    )
-    perplexity.add_argument("lm", type=Path, metavar="LM", help="a language model")
-    perplexity.add_argument("texts", nargs="+", type=Path, metavar="TEXT", help="as for training")
-    perplexity.set_defaults(run=_perplexity)
-
-    info = actions.add_parser(
-        "info",
-        help="what a model holds",
-        epilog="Example: asr lm info books.lm",
-    )
-    info.add_argument("lm", type=Path, metavar="LM", help="a language model")
-    info.set_defaults(run=_info)
-
-
-def _add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", type=Path, required=True, help="for the model")
-    parser.add_argument(
-        "--exact", action="store_true", help="binary without rounding, for memory maps"
-    )
-
-
-def _train(options: argparse.Namespace) -> int:
-    """A model from text."""
-    from asr.corpora.text import STDIN
-    from asr.ngram.estimation import train as train_model
-    from asr.ngram.files import save
-    from asr.runtime.textfile import read_text
-    from asr.text import normalise
-
+def train(options: argparse.Namespace) -> int:
+    """Trains an n-gram model."""
     _check_output(options.output, exact=options.exact)
     if options.texts.count(STDIN) > 1:
         raise AsrError("standard input, -, can be read only once")
@@ -145,44 +43,23 @@ def _train(options: argparse.Namespace) -> int:
         max_bytes=options.max_size and int(options.max_size * _MEGABYTE),
     )
     save(model, options.output, exact=options.exact)
-    print(f"{options.output}: {_describe(model)}, {_size(options.output)}")
+    print(f"{options.output}: {_describe(model)}, {file_size(options.output)}")
     return 0
 
 
-def _train_recurrent(options: argparse.Namespace) -> int:
-    """An LSTM model from text."""
-    from asr.config.schema import RecurrentConfig, apply_settings
-    from asr.training.lstm_lm import train_recurrent
-
-    _check_output(options.output, exact=False)
-    config = apply_settings(RecurrentConfig, options.set, "the command")
-    model = train_recurrent(options.texts, options.output, config, resume=options.resume)
-    parameters = sum(weights.numel() for weights in model.parameters())
-    print(f"{options.output}: {parameters / 1e6:.1f} M parameters, {_size(options.output)}")
-    return 0
-
-
-def _convert(options: argparse.Namespace) -> int:
-    """A model in another form."""
-    from asr.ngram.files import load, save
-
+def convert(options: argparse.Namespace) -> int:
+    """Writes a model in another form."""
     _check_output(options.output, exact=options.exact)
     model = load(options.lm)
     save(model, options.output, exact=options.exact)
-    print(f"{options.output}: {_describe(model)}, {_size(options.output)}")
+    print(f"{options.output}: {_describe(model)}, {file_size(options.output)}")
     return 0
 
 
-def _perplexity(options: argparse.Namespace) -> int:
-    """How well a model predicts texts."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from asr.neural_lm.file import is_recurrent
-    from asr.ngram.files import load
-    from asr.ngram.perplexity import measure
-
+def perplexity(options: argparse.Namespace) -> int:
+    """Prints the perplexity of texts."""
     if is_recurrent(options.lm):
+        # Not above: torch takes seconds to import, and n-grams need none.
         from asr.neural_lm.network import load_recurrent
         from asr.neural_lm.perplexity import measure as measure_recurrent
 
@@ -206,13 +83,11 @@ def _perplexity(options: argparse.Namespace) -> int:
     return 0
 
 
-def _info(options: argparse.Namespace) -> int:
-    """What a model holds."""
-    from asr.ngram.files import load
-
+def info(options: argparse.Namespace) -> int:
+    """Prints the contents of a model."""
     model = load(options.lm)
     counts = ", ".join(f"{count:,} of order {k}" for k, count in enumerate(model.counts, 1))
-    print(f"file      {options.lm}, {_size(options.lm)}")
+    print(f"file      {options.lm}, {file_size(options.lm)}")
     print(f"order     {model.order}")
     print(f"words     {len(model.words):,}, {' '.join(model.words[:8])} ...")
     print(f"n-grams   {counts}")
@@ -220,8 +95,6 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _check_output(path: Path, *, exact: bool) -> None:
-    from asr.ngram.arpa import EXTENSIONS
-
     check_output(path)
     if exact and path.name.endswith(EXTENSIONS):
         raise AsrError(f"{path} will be an ARPA file, which is exact; leave --exact out")
@@ -232,19 +105,6 @@ def _describe(model: NgramModel) -> str:
     return f"{counts} n-grams"
 
 
-def _size(path: Path) -> str:
+def file_size(path: Path) -> str:
+    """The size of a file in megabytes, for people."""
     return f"{path.stat().st_size / _MEGABYTE:.2f} MB"
-
-
-def _number_or_path(text: str) -> int | Path:
-    return positive(text) if text.lstrip("-").isdigit() else Path(text)
-
-
-def _megabytes(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of megabytes")
-    return number

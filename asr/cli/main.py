@@ -1,14 +1,15 @@
-"""The command line. It parses, runs a command, and turns errors into one line."""
+"""The command line: parses, imports and runs a command, prints errors in one line."""
 
 from __future__ import annotations
 
 import argparse
 import errno
+import importlib
 import sys
 from collections.abc import Sequence
 
 from asr import __version__
-from asr.cli import (
+from asr.cli.parsers import (
     align,
     compare,
     evaluate,
@@ -23,10 +24,9 @@ from asr.cli import (
     transcribe,
     tune,
 )
-from asr.cli.options import complain
 from asr.errors import AsrError
 
-# As help lists them.
+# In the order of --help.
 COMMANDS = (
     prepare,
     train,
@@ -43,34 +43,42 @@ COMMANDS = (
     lexicon,
 )
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)  # no room on a disk, or for this user
+_FULL = (errno.ENOSPC, errno.EDQUOT)  # A disk or a user's quota is full.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
     options = _parse(arguments)
     try:
-        status: int = options.run(options)
-        print(end="", flush=True)  # here, where it can still be said what goes wrong
+        module, _, function = options.run.partition(":")
+        run_command = getattr(importlib.import_module(module), function)
+        status: int = run_command(options)
+        print(end="", flush=True)  # Here a full disk can still be reported.
         return status
     except AsrError as error:
-        complain(error)
+        _complain(error)
         return error.exit_status
     except KeyboardInterrupt:
-        complain("interrupted")
+        _complain("interrupted")
         return 130
-    except BrokenPipeError:  # the reader of our output has seen enough
-        sys.stdout = None  # or Python would flush it once more
+    except BrokenPipeError:  # The output's reader has closed it.
+        sys.stdout = None  # Python would flush it once more.
         return 1
     except OSError as error:
         if error.errno in _FULL:
-            complain(f"{error.filename or 'the output'} can't be written: {error.strerror}")
+            _complain(f"{error.filename or 'the output'} can't be written: {error.strerror}")
             sys.stdout = None
-        elif error.filename:  # it is too long a name, or its folder may not be searched
-            complain(f"{error.filename} can't be used: {error.strerror}")
+        elif error.filename:  # The name is too long, or its folder may not be searched.
+            _complain(f"{error.filename} can't be used: {error.strerror}")
         else:
             raise
         return 1
+
+
+def _complain(message: object) -> None:
+    from asr.cli.messages import complain  # Not above: --help needs no rich.
+
+    complain(message)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

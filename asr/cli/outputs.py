@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from asr.cli.options import complain
+from asr.cli.messages import complain
 from asr.errors import AsrError
 
 

@@ -3,61 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
-from asr.cli.options import Groups
+from rich.console import Console
+
 from asr.cli.outputs import write_all
-from asr.cli.texts import READS, add_reading, describe, read_hypotheses, read_references
+from asr.cli.texts import describe, read_hypotheses, read_references
+from asr.runtime.files import write_text
+from asr.scoring.results import from_pairs, to_details, to_record
+from asr.scoring.sclite import write_sclite
+from asr.scoring.tables import print_alignments, print_details, print_table
 
 
-def add(groups: Groups) -> None:
-    """Its options."""
-    score = groups.add_parser(
-        "score",
-        help="word error rates of transcripts",
-        description="Score transcripts against a reference, matched by utterance id. A missing "
-        f"utterance counts as deleted, one too much is not scored, and both are named. {READS}",
-        epilog="Example: asr score dev-clean.jsonl hypotheses.trn --json figures.json",
-    )
-    score.add_argument("reference", type=Path, metavar="REF", help="what was said")
-    score.add_argument("hypothesis", type=Path, metavar="HYP", help="what a recogniser wrote")
-    add_reading(score)
-    add_output(score)
-    score.set_defaults(run=_score)
-
-
-def add_output(parser: argparse.ArgumentParser) -> None:
-    """What is shown and written of a score; evaluate has it too."""
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
-    parser.add_argument(
-        "--details",
-        action="store_true",
-        help="show errors by speaker, length and word as well (in the JSON they always are)",
-    )
-    parser.add_argument(
-        "--alignments", action="store_true", help="show each utterance with its errors marked"
-    )
-    parser.add_argument(
-        "--sclite",
-        type=Path,
-        metavar="DIR",
-        help="write trn files for NIST's sclite, and stm and ctm where times are known",
-    )
-
-
-def _score(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Error rates of anybody's transcripts."""
-    import json
-
-    from rich.console import Console
-
-    from asr.runtime.files import write_text
-    from asr.scoring.results import from_pairs, to_details, to_record
-    from asr.scoring.sclite import write_sclite
-    from asr.scoring.tables import print_alignments, print_details, print_table
-
     references = read_references(options.reference, options)
     paired = read_hypotheses(options.hypothesis, references, options)
     evaluation = from_pairs(options.hypothesis.stem, paired)

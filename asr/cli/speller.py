@@ -3,41 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from asr.cli.options import Groups, add_recipe
-
-
-def add(groups: Groups) -> None:
-    """Its options."""
-    speller = groups.add_parser(
-        "speller",
-        help="teach a trained model to spell from text",
-        description="Give a model a new main head with a recurrent layer of its own, trained on "
-        "what its encoder says of the recipe's recordings, and on texts put together of that. The "
-        "encoder stays as it is. All is done on the CPU. Ctrl-C stops it at a state that --resume "
-        "goes on from.",
-        epilog="Example: asr speller recipes/english_18h.yaml --model runs/english_18h/model "
-        "--text books.txt.xz -o runs/spelled",
-    )
-    add_recipe(speller)
-    speller.add_argument("--model", required=True, metavar="MODEL", help="a trained model")
-    speller.add_argument(
-        "--text", nargs="+", type=Path, required=True, metavar="TEXT", help="as for asr lm train"
-    )
-    speller.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="for the new model"
-    )
-    speller.add_argument("--resume", action="store_true", help="go on with a stopped training")
-    speller.set_defaults(run=_speller)
+from asr.acoustic.folder import find_model
+from asr.config.schema import load_recipe
+from asr.training.speller.train import train_speller
 
 
-def _speller(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """A model that spells."""
-    from asr.acoustic.folder import find_model
-    from asr.config.schema import load_recipe
-    from asr.training.speller.train import train_speller
-
     recipe = load_recipe(options.recipe, options.settings)
     source = find_model(options.model)
     train_speller(recipe, source, options.output, options.text, resume=options.resume)

@@ -11,64 +11,24 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from asr.audio.read import audio_duration
 from asr.cli.inputs import Input, collect
-from asr.cli.options import Groups, add_model, complain, load_transcriber, positive
+from asr.cli.messages import complain
+from asr.cli.transcriber import load_transcriber
 from asr.errors import AsrError
-
-if TYPE_CHECKING:
-    from asr.transcription.transcriber import Transcriber
-
-# Repeated from asr.transcription.writers, which is not needed for --help.
-FORMATS = ("txt", "json", "srt", "vtt", "tsv", "ctm", "trn")
+from asr.runtime.files import write_text
+from asr.runtime.progress import audio_bar
+from asr.transcription.transcriber import Transcriber
+from asr.transcription.writers import WRITERS
+from asr.transcription.writers.txt import to_lines
 
 _NAMELESS = ("srt", "vtt", "tsv")  # don't say which recording they are of
 
 
-def add(groups: Groups) -> None:
-    """Its options."""
-    transcribe = groups.add_parser(
-        "transcribe",
-        help="write down what is said in audio files",
-        description="Transcribe audio files of any length, and all audio files of folders: WAV, "
-        "FLAC, MP3, Ogg with Vorbis or Opus, AIFF, AU, CAF, RF64, W64 and NIST SPHERE. One input "
-        "prints its text; several print path, tab, text. A file that can't be read is reported "
-        "and skipped. What is done stays when the rest is interrupted.",
-        epilog="Example: asr transcribe talks/*.flac --format srt -o subtitles",
-    )
-    transcribe.add_argument(
-        "audio",
-        nargs="+",
-        help="files, folders, quoted patterns such as '**/*.mp3', or - for standard input",
-    )
-    add_model(transcribe)
-    transcribe.add_argument(
-        "--format", choices=(*FORMATS, "all"), default="txt", help="all: a file of each"
-    )
-    place = transcribe.add_mutually_exclusive_group()
-    place.add_argument(
-        "-o", "--output", type=Path, help="write a file for each input into this folder"
-    )
-    place.add_argument(
-        "--beside", action="store_true", help="write a file for each input beside it"
-    )
-    transcribe.add_argument(
-        "--skip-existing", action="store_true", help="leave inputs alone whose output is there"
-    )
-    transcribe.add_argument(
-        "--channel",
-        type=_channel,
-        default="mix",
-        metavar="mix|split|N",
-        help="the mean of all channels (default), each by itself, or one of them (1, 2, ...)",
-    )
-    transcribe.set_defaults(run=_transcribe)
-
-
-def _transcribe(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Text of audio files."""
-    formats = FORMATS if options.format == "all" else (options.format,)
+    formats = tuple(WRITERS) if options.format == "all" else (options.format,)
     to_files = options.output is not None or options.beside
     if not to_files and (len(formats) > 1 or options.skip_existing):
         wish = "--skip-existing" if options.skip_existing else "--format all"
@@ -112,10 +72,6 @@ def _write_all(
     counts: Counter[str],
 ) -> None:
     """Writes each transcript as soon as it is there; prints those that have no output."""
-    from asr.runtime.files import write_text
-    from asr.runtime.progress import audio_bar
-    from asr.transcription.writers import WRITERS
-
     inputs = list(outputs)
     paths = [given.path for given in inputs]
     to_files = any(outputs.values())
@@ -150,8 +106,6 @@ def _print_as_said(
     transcriber: Transcriber, given: Input, options: argparse.Namespace, counts: Counter[str]
 ) -> None:
     """Prints the text of one input, segment by segment."""
-    from asr.transcription.writers.txt import to_lines
-
     silent = True
     try:
         for segment in transcriber.segments(given.path, options.channel, options.batch_size):
@@ -186,15 +140,8 @@ def _outputs(given: Input, formats: Sequence[str], options: argparse.Namespace) 
 
 def _seconds(paths: Sequence[Path]) -> float:
     """How much audio there is, as far as it can be read."""
-    from asr.audio.read import audio_duration
-
     seconds = 0.0
     for path in paths:
         with suppress(AsrError):
             seconds += audio_duration(path)
     return seconds
-
-
-def _channel(text: str) -> str | int:
-    """mix, split, or the number of a channel, for argparse."""
-    return text if text in ("mix", "split") else positive(text)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from asr.config.choices import DECODERS
 from asr.decoding.calibration import UNCALIBRATED, Calibration
 from asr.decoding.greedy import GreedyDecoder
 from asr.decoding.hypothesis import Decoder, Hypothesis, Word
@@ -20,8 +21,6 @@ from asr.tokenizers.tokenizer import Tokenizer
 if TYPE_CHECKING:
     from asr.decoding.lexicon_tree import Entry, LexiconTree
     from asr.ngram import NgramModel
-
-DECODERS = ("greedy", "beam")
 
 __all__ = [
     "DECODERS",

@@ -41,8 +41,9 @@ def read_transcripts(path: str | Path, format: str | None = None) -> list[Uttera
     """Reads transcripts.
 
     Args:
-        path: a file of :data:`FORMATS`, or a folder with LibriSpeech's ``*.trans.txt`` below.
-        format: of the file; by default its extension or its first lines tell.
+        path: a file, or a folder with LibriSpeech's ``*.trans.txt`` below.
+        format: of :data:`asr.config.choices.TRANSCRIPT_FORMATS`; by default the file's extension
+            or its first lines tell.
 
     Raises:
         AsrError: the file can't be read, a line of it is damaged, or two have one utterance id.
@@ -185,4 +186,3 @@ def _json(line: str, where: str) -> UtteranceText:
 
 _Parse = Callable[[str, str], UtteranceText | None]  # of a line, and where it stands
 _PARSERS: dict[str, _Parse] = {"trn": _trn, "txt": _txt, "jsonl": _json}
-FORMATS = tuple(_PARSERS)
