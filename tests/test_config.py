@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from asr.config.schema import ModelConfig, load_recipe, to_yaml, validate
+from asr.config.loading import load_recipe, to_yaml, validate
+from asr.config.schema import ModelConfig
 from asr.errors import AsrError
 
 MINIMAL = "name: tiny\ndata: {train: [a], dev: [b]}\n"

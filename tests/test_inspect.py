@@ -10,7 +10,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from asr.acoustic.network import AcousticModel
 from asr.acoustic.recurrent import CELLS
 from asr.audio.read import SAMPLE_RATE, load_audio
-from asr.config.schema import EncoderConfig, FrontEndConfig, ModelConfig, load_recipe
+from asr.config.loading import load_recipe
+from asr.config.schema import EncoderConfig, FrontEndConfig, ModelConfig
 from asr.features.log_mel import extract
 from asr.inspection import cost
 from asr.inspection.events import BOUNDARY, SILENCE, VOICING, at_frames, find_events, follow

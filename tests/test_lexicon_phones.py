@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import asr
-from asr.config.schema import load_recipe
+from asr.config.loading import load_recipe
 from asr.corpora.manifest import write_manifest
 from asr.evaluation.evaluate import DataSet, evaluate
 from asr.lexicon import Lexicon

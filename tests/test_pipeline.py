@@ -10,7 +10,7 @@ import pytest
 import asr
 from asr.acoustic.folder import open_model
 from asr.cli.main import main
-from asr.config.schema import load_recipe
+from asr.config.loading import load_recipe
 from asr.corpora.manifest import write_manifest
 from asr.pipeline import RESULTS, run
 

@@ -6,7 +6,7 @@ import pytest
 
 from asr.acoustic.checkpoint import load_model
 from asr.acoustic.folder import open_model
-from asr.config.schema import load_recipe
+from asr.config.loading import load_recipe
 from asr.corpora.manifest import write_manifest
 from asr.training.acoustic import train
 

@@ -18,13 +18,13 @@ from asr.acoustic.folder import find_model
 from asr.acoustic.network import AcousticModel
 from asr.audio.read import load_audio
 from asr.cli.main import main
+from asr.config.loading import load_recipe
 from asr.config.schema import (
     EncoderConfig,
     FrontEndConfig,
     ModelConfig,
     SpellerConfig,
     SpellerRecipe,
-    load_recipe,
 )
 from asr.corpora.manifest import write_manifest
 from asr.errors import AsrError

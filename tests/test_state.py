@@ -6,7 +6,8 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim.swa_utils import AveragedModel
 
 from asr.acoustic.network import AcousticModel
-from asr.config.schema import Recipe, validate
+from asr.config.loading import validate
+from asr.config.schema import Recipe
 from asr.errors import AsrError
 from asr.tokenizers.tokenizer import CharacterTokenizer
 from asr.training.optimizers import make_optimizers

@@ -17,7 +17,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from asr.acoustic.checkpoint import Checkpoint, load_model, save_model
 from asr.acoustic.network import AcousticModel
-from asr.config.schema import TrainConfig, load_recipe
+from asr.config.loading import load_recipe
+from asr.config.schema import TrainConfig
 from asr.corpora.manifest import write_manifest
 from asr.errors import AsrError
 from asr.runtime.device import choose_device

@@ -20,7 +20,7 @@ from asr.acoustic.folder import (
     write_checksums,
 )
 from asr.acoustic.network import AcousticModel
-from asr.config.schema import to_yaml
+from asr.config.loading import to_yaml
 from asr.errors import AsrError
 from asr.runtime.files import atomic, remove, write_text
 from asr.tokenizers.tokenizer import Tokenizer

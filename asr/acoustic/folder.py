@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from asr.config.schema import HeadName, ModelConfig, read_yaml, validate
+from asr.config.loading import read_yaml, validate
+from asr.config.schema import HeadName, ModelConfig
 from asr.errors import AsrError
 from asr.runtime.files import digest, why_unreadable, write_text
 from asr.tokenizers.tokenizer import Tokenizer, load_tokenizer

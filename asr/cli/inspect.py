@@ -16,7 +16,7 @@ from asr.acoustic.folder import DEFAULT_MODEL
 from asr.audio.read import Samples, find_audio, load_audio
 from asr.cli.messages import complain
 from asr.config.choices import PICTURE_FORMATS
-from asr.config.schema import load_recipe
+from asr.config.loading import load_recipe
 from asr.corpora.manifest import read_manifest
 from asr.errors import AsrError
 from asr.inspection.cost import LayerCost, layer_costs, model_of, record, total

@@ -6,7 +6,8 @@ import argparse
 
 from asr.cli.lm import file_size
 from asr.cli.outputs import check_output
-from asr.config.schema import RecurrentConfig, apply_settings
+from asr.config.loading import apply_settings
+from asr.config.schema import RecurrentConfig
 from asr.training.lstm_lm import train_recurrent
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from asr.cli.messages import complain
-from asr.config.schema import load_recipe
+from asr.config.loading import load_recipe
 from asr.pipeline import run as run_recipe
 
 

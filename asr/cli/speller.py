@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from asr.acoustic.folder import find_model
-from asr.config.schema import load_recipe
+from asr.config.loading import load_recipe
 from asr.training.speller.train import train_speller
 
 

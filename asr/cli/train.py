@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from asr.config.schema import load_recipe
+from asr.config.loading import load_recipe
 from asr.training.acoustic import train as train_recipe
 
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from asr.config.schema import HeadName, Section, read_yaml, to_yaml, validate
+from asr.config.loading import read_yaml, to_yaml, validate
+from asr.config.schema import HeadName
+from asr.config.section import Section
 from asr.decoding import make_decoder
 from asr.decoding.calibration import Calibration
 from asr.decoding.hypothesis import Decoder

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from asr.config.schema import RecurrentConfig, validate
+from asr.config.loading import validate
+from asr.config.schema import RecurrentConfig
 from asr.errors import AsrError
 from asr.runtime.files import atomic, why_unreadable
 from asr.tokenizers.tokenizer import BpeTokenizer

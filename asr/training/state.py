@@ -17,7 +17,8 @@ from torch import nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim.swa_utils import AveragedModel
 
-from asr.config.schema import Recipe, TrainConfig, validate
+from asr.config.loading import validate
+from asr.config.schema import Recipe, TrainConfig
 from asr.errors import AsrError
 from asr.runtime.files import atomic
 from asr.tokenizers.tokenizer import Tokenizer
