@@ -1,9 +1,12 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
+from asr.cli.main import main
+from asr.config.keys import list_keys
 from asr.config.loading import load_recipe, to_yaml, validate
-from asr.config.schema import ModelConfig
+from asr.config.schema import ModelConfig, Recipe
 from asr.errors import AsrError
 
 MINIMAL = "name: tiny\ndata: {train: [a], dev: [b]}\n"
@@ -125,3 +128,43 @@ def test_what_is_written_can_be_read_back(tmp_path, recipe_path):
     assert load_recipe(written) == recipe
     settings = recipe.model.model_dump(mode="json")
     assert validate(ModelConfig, settings, "here") == recipe.model
+
+
+def test_every_key_is_listed_with_its_meaning(capsys):
+    keys = {key.name: key for key in list_keys(Recipe)}
+    assert all(key.meaning.endswith(".") for key in keys.values())
+    assert {"name", "data.train", "train.peak_rate", "speller.augment.noise"} <= keys.keys()
+    assert keys["train.warm_up"].default == "0.1"
+    assert keys["speller.warm_up"].default == keys["lm.recurrent.warm_up"].default == "0.05"
+    assert (keys["data.max_seconds"].default, keys["data.max_seconds"].unit) == ("36.0", "s")
+    assert keys["data.train"].default == ""
+    assert main(["recipe", "keys"]) == 0
+    printed = capsys.readouterr().out
+    rows = [line.split()[0] for line in printed.splitlines()[1:]]
+    assert rows == list(keys)
+    for key in keys.values():
+        assert key.meaning in printed
+    assert main(["recipe", "keys", "model.encoder"]) == 0
+    assert capsys.readouterr().out.count("model.encoder.") == 8
+    assert main(["recipe", "keys", "modle"]) == 1
+    assert "recipes have no key modle" in capsys.readouterr().err
+
+
+def leaves(settings, prefix=""):
+    """The names of all settings that hold a value, of a recipe as plain data."""
+    for name, value in settings.items():
+        if isinstance(value, dict) and value:
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_is_shown_with_all_its_settings(path, tmp_path, capsys):
+    assert main(["recipe", "show", str(path), "train.epochs=3"]) == 0
+    shown = tmp_path / "shown.yaml"
+    shown.write_text(capsys.readouterr().out)
+    assert load_recipe(shown) == load_recipe(path, ["train.epochs=3"])
+    settings = yaml.safe_load(shown.read_text())
+    settings["before"] = settings["data"]["tune"] = settings["data"]["tables"] = None
+    assert set(leaves(settings)) <= {key.name for key in list_keys(Recipe)}

@@ -17,6 +17,7 @@ from asr.cli.parsers import (
     lexicon,
     lm,
     prepare,
+    recipe,
     run,
     score,
     speller,
@@ -29,6 +30,7 @@ from asr.errors import AsrError
 # In the order of --help.
 COMMANDS = (
     prepare,
+    recipe,
     train,
     speller,
     run,
