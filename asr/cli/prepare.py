@@ -6,6 +6,7 @@ import argparse
 
 from asr.corpora.folder import prepare as prepare_folder
 from asr.corpora.librispeech import prepare as prepare_librispeech
+from asr.corpora.named import prepare as prepare_named
 from asr.corpora.summary import print_summary
 from asr.runtime.progress import console
 
@@ -23,5 +24,14 @@ def librispeech(options: argparse.Namespace) -> int:
 def folder(options: argparse.Namespace) -> int:
     """A manifest of a folder with transcripts."""
     summary = prepare_folder(options.folder, options.output, table=options.table, name=options.name)
+    print_summary(summary, console)
+    return 0
+
+
+def named(options: argparse.Namespace) -> int:
+    """A manifest of a corpus that is known by name."""
+    summary = prepare_named(
+        options.corpus, options.root, options.output, subsets=options.subset, name=options.name
+    )
     print_summary(summary, console)
     return 0

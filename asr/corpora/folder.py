@@ -72,7 +72,7 @@ def prepare(
         entries, problems = _pair(folder, audio, texts)
         name = name or folder.name
     else:
-        entries, problems = _look_up(folder, chosen)
+        entries, problems = look_up(folder, chosen)
         name = name or chosen.stem
         named = {os.path.realpath(entry.audio) for entry in entries}
         others = [path for path in audio if os.path.realpath(path) not in named]
@@ -114,7 +114,12 @@ def _pair(
     return entries, problems
 
 
-def _look_up(folder: Path, table: Path) -> tuple[list[Entry], list[Problem]]:
+def look_up(folder: Path, table: Path) -> tuple[list[Entry], list[Problem]]:
+    """The rows of a table with their audio, which is looked up beside it and in ``folder``.
+
+    Raises:
+        AsrError: the table can't be read.
+    """
     rows, misfits = read_table(table)
     problems = [Problem(f"line {n}", Reason.BAD_ROW, fault) for n, fault in misfits]
     entries = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from asr.cli.parsers.shared import Commands
+from asr.corpora.catalogue import CORPORA
 
 
 def add(commands: Commands) -> None:
@@ -44,3 +45,21 @@ def add(commands: Commands) -> None:
     folder.add_argument("--name", help="of the manifest (default: the table's or the folder's)")
     folder.add_argument("-o", "--output", type=Path, required=True, help="for the manifest")
     folder.set_defaults(run="asr.cli.prepare:folder")
+
+    for name, corpus in CORPORA.items():
+        published = f" Published at {corpus.home}; {corpus.licence}." if corpus.home else ""
+        named = corpora.add_parser(
+            name,
+            help=corpus.title,
+            description=f"Write one manifest of {corpus.title}: {corpus.layout}.{published}",
+            epilog=f"Example: asr prepare {name} corpora -o data/manifests",
+        )
+        named.add_argument("root", type=Path, help="the corpus's folder, or the one that holds it")
+        named.add_argument(
+            "--subset", nargs="+", metavar="NAME", help=f"{corpus.subsets} (default: all)"
+        )
+        named.add_argument(
+            "--name", help="of the manifest (default: corpus and subset)"
+        )
+        named.add_argument("-o", "--output", type=Path, required=True, help="for the manifest")
+        named.set_defaults(run="asr.cli.prepare:named", corpus=name)
