@@ -25,7 +25,7 @@ import asr
 from asr.acoustic.card import with_results
 from asr.acoustic.folder import CARD, WEIGHTS, open_model
 from asr.config.schema import DataConfig, Recipe
-from asr.corpora import folder, librispeech
+from asr.corpora import folder, librispeech, named
 from asr.corpora.manifest import read_manifest
 from asr.corpora.summary import print_summary
 from asr.decoding.decoder_config import (
@@ -61,10 +61,9 @@ def run(
 
     Args:
         recipe: what is made.
-        roots: folders in LibriSpeech's layout, or with the tables that the recipe names.
-        texts: for a language model, as :func:`asr.ngram.estimation.train` takes them, but no pipes;
-        none
-            for none.
+        roots: folders that hold the corpora, LibriSpeech's subsets and tables of the recipe.
+        texts: for a language model, as :func:`asr.ngram.estimation.train` takes them, but no
+            pipes; none for none.
         download: fetch the subsets that are missing in ``root``.
 
     Returns:
@@ -107,6 +106,12 @@ def _check(recipe: Recipe, texts: Sequence[Path]) -> None:
     for path in texts:
         if path == Path("-") or (os.path.exists(path) and not os.path.isfile(path)):
             raise AsrError(f"the text {path} is read several times, which needs a file; name one")
+    for name, source in recipe.data.corpora.items():
+        if source.corpus not in named.READERS:
+            raise AsrError(
+                f"data.corpora.{name} names the corpus {source.corpus}, which is not known; known "
+                f"are {', '.join(named.READERS)}"
+            )
     lm = recipe.lm
     if texts and lm.head == "intermediate" and not recipe.model.intermediate_layer:
         raise AsrError(
@@ -138,7 +143,13 @@ def _prepare(data: DataConfig, roots: Sequence[Path], download: bool) -> None:
         console.rule(f"prepare {', '.join(missing)}")
     subsets = defaultdict(list)  # by their root
     for name in missing:
-        if name in data.tables:
+        if name in data.corpora:
+            source = data.corpora[name]
+            corpus = named.find_root(source.corpus, roots) or roots[0]
+            parts = source.subsets or None
+            summary = named.prepare(source.corpus, corpus, output, subsets=parts, name=name)
+            print_summary(summary, console)
+        elif name in data.tables:
             root = _holding(roots, data.tables[name])
             table = root / data.tables[name]
             print_summary(folder.prepare(table.parent, output, table=table, name=name), console)

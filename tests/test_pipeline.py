@@ -11,7 +11,8 @@ import asr
 from asr.acoustic.folder import open_model
 from asr.cli.main import main
 from asr.config.loading import load_recipe
-from asr.corpora.manifest import write_manifest
+from asr.corpora.manifest import read_manifest, write_manifest
+from asr.errors import AsrError
 from asr.pipeline import RESULTS, run
 
 RECIPE = """
@@ -210,3 +211,27 @@ def test_a_set_may_be_a_table_in_another_folder(corpus, librivox, tmp_path, caps
     assert {(r["name"], r["utterances"]) for r in records} == {("two", 2), ("cv", 2)}
     run(recipe, [corpus, voices.parent])
     assert "prepare" not in capsys.readouterr().err.split("evaluate")[-1]
+
+
+def test_a_set_may_be_a_corpus_known_by_name(corpus, librivox, tmp_path):
+    folder = tmp_path / "more" / "cmu_arctic" / "cmu_us_slt_arctic"
+    (folder / "wav").mkdir(parents=True)
+    (folder / "etc").mkdir()
+    shutil.copy(librivox[4].audio_filepath, folder / "wav" / "arctic_a0001.wav")
+    (folder / "etc" / "txt.done.data").write_text(f'( arctic_a0001 "{librivox[4].text}" )\n')
+    recipe = load_recipe(
+        "tiny.yaml", ["data.test=[arctic]", "data.corpora={arctic: {corpus: arctic}}"]
+    )
+    records, failures = run(recipe, [corpus, tmp_path / "more"])
+    assert not failures
+    assert {record["name"] for record in records} == {"arctic"}
+    (utterance,) = read_manifest("manifests/arctic.jsonl")
+    assert utterance.speaker == "slt"
+
+
+def test_a_corpus_that_is_not_known_is_refused_before_training(corpus):
+    recipe = load_recipe("tiny.yaml", ["data.corpora={x: {corpus: timit}}"])
+    with pytest.raises(
+        AsrError, match=r"corpora\.x names the corpus timit, .*known are arctic"
+    ):
+        run(recipe, [corpus])

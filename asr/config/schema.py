@@ -31,6 +31,15 @@ HeadName = Literal["main", "intermediate"]
 OptimizerName = Literal["adamw", "muon"]
 
 
+class CorpusConfig(Section):
+    """A corpus that `asr prepare` knows by name."""
+
+    corpus: str = Field(description="Name of the corpus, as `asr prepare --help` lists it.")
+    subsets: tuple[str, ...] = Field(
+        (), description="Its speakers, tables or data directories to take; by default all."
+    )
+
+
 class DataConfig(Section):
     """Manifests, each a subset's name (``manifests/NAME.jsonl``) or a .jsonl path."""
 
@@ -55,6 +64,11 @@ class DataConfig(Section):
         {},
         description="For each set that is a table of transcripts (such as Common Voice's), its "
         "path below the folder given as --data.",
+    )
+    corpora: dict[str, CorpusConfig] = Field(
+        {},
+        description="For each set that is a corpus other than LibriSpeech, which one, looked for "
+        "in the folders given as --data.",
     )
     dev_utterances: Annotated[Positive, Unit("utterances")] = Field(
         250, description="Size of the evenly spaced part of dev that is scored after every epoch."

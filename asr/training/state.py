@@ -25,7 +25,7 @@ from asr.tokenizers.tokenizer import Tokenizer
 
 # May differ between the two halves of a run: they don't change what is trained.
 _FREE = {
-    "data": {"cache", "test", "tune", "tables"},
+    "data": {"cache", "test", "tune", "tables", "corpora"},
     "train": {"checkpoint_every", "workers"},
     "output": None,
     "before": None,

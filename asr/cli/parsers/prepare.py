@@ -58,8 +58,6 @@ def add(commands: Commands) -> None:
         named.add_argument(
             "--subset", nargs="+", metavar="NAME", help=f"{corpus.subsets} (default: all)"
         )
-        named.add_argument(
-            "--name", help="of the manifest (default: corpus and subset)"
-        )
+        named.add_argument("--name", help="of the manifest (default: corpus and subset)")
         named.add_argument("-o", "--output", type=Path, required=True, help="for the manifest")
         named.set_defaults(run="asr.cli.prepare:named", corpus=name)
