@@ -14,7 +14,7 @@ from asr.config.loading import load_recipe
 from asr.config.schema import EncoderConfig, FrontEndConfig, ModelConfig
 from asr.features.log_mel import extract
 from asr.inspection import cost
-from asr.inspection.events import BOUNDARY, SILENCE, VOICING, at_frames, find_events, follow
+from asr.inspection.events import BOUNDARY, SILENCE, VOICING, at_frames, correlate, find_events
 from asr.inspection.memory import measure_memory
 from asr.inspection.trace import equation_cell, trace
 from asr.transcript import Word
@@ -41,12 +41,12 @@ def features(librivox):
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_gates_and_states_are_those_of_the_layer_itself(cell, bidirectional, features):
     model = make_model(cell, bidirectional=bidirectional, stack_after=1)
-    said = []
+    outputs_of = []
     for layer in model.encoder.layers:
-        layer.register_forward_hook(lambda _, __, outputs: said.append(outputs[:, 0]))
+        layer.register_forward_hook(lambda _, __, outputs: outputs_of.append(outputs[:, 0]))
     _, layers = trace(model, features)
     assert [layer.seconds_per_frame for layer in layers] == [0.04, 0.08, 0.08]
-    for layer, outputs in zip(layers, said, strict=True):
+    for layer, outputs in zip(layers, outputs_of, strict=True):
         np.testing.assert_allclose(layer.output, outputs.detach().numpy(), atol=1e-5)
         halves = [(slice(0, HIDDEN), slice(None))]
         if bidirectional:
@@ -130,7 +130,7 @@ def test_the_unit_that_follows_an_event_is_found_among_others(librivox):
     outputs = np.random.default_rng(1).standard_normal((frames, 200))
     outputs[:, 7] = 3.0 - at_frames(events[SILENCE], 0.08, frames)
     outputs[:, 8] = 1.0  # constant: follows nothing, and is no division by zero
-    silence, voicing = follow(outputs, events, 0.08)
+    silence, voicing = correlate(outputs, events, 0.08)
     assert silence.strongest(1) == [7]
     assert silence.correlations[7] == pytest.approx(-1.0)
     assert silence.correlations[8] == 0.0
@@ -145,11 +145,11 @@ def test_the_unit_that_follows_an_event_is_found_among_others(librivox):
 )
 def test_costs_add_up_to_the_model(cell, encoder):
     model = make_model(cell, **encoder)
-    costs = cost.layer_costs(model)
-    whole = cost.total(costs)
+    costs = cost.measure_cost(model)
+    whole = costs.total
     assert whole.parameters == sum(p.numel() for p in model.parameters())
     carried = equation_cell(model.encoder.layers[0].forwards).carried
-    recurrent = [one for one in costs if one.name.startswith(cell)]
+    recurrent = [one for one in costs.layers if one.name.startswith(cell)]
     assert [one.state for one in recurrent] == [2 * carried * HIDDEN * 4] * 3
     rates = [25.0, 25.0, 12.5 if "stack_after" in encoder else 25.0]
     assert [one.rate for one in recurrent] == rates
@@ -165,15 +165,15 @@ def test_multiply_accumulates_are_those_that_torch_counts(encoder):
     seconds = 8
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, 100 * seconds, 80), torch.tensor([100 * seconds]))
-    found = cost.total(cost.layer_costs(model)).macs * seconds
+    found = cost.measure_cost(model).total.macs * seconds
     assert found == pytest.approx(counter.get_total_flops() / 2, rel=1e-4)
 
 
 def test_the_cost_of_a_recipe_is_that_of_the_model_it_trains():
     recipe = load_recipe(RECIPE, ["units.kind=characters", "units.intermediate=phones"])
-    model = cost.model_of(recipe)
+    model = cost.untrained_model(recipe)
     assert model.intermediate_head.units > model.head.units > 28  # phones and characters
-    names = [one.name for one in cost.layer_costs(model)]
+    names = [one.name for one in cost.measure_cost(model).layers]
     assert [name for name in names if "head" in name] == ["intermediate head", "head"]
-    bpe = cost.model_of(load_recipe(RECIPE, ["units.kind=bpe"]))
+    bpe = cost.untrained_model(load_recipe(RECIPE, ["units.kind=bpe"]))
     assert bpe.head.units == recipe.units.size + 1

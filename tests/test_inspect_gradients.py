@@ -15,7 +15,9 @@ from asr.inspection import gradients
 @pytest.fixture(scope="module")
 def windows(librivox):
     signals = [load_audio(clip.audio_filepath) for clip in librivox]
-    return gradients.cut([signal for signal in signals if gradients.long_enough(signal)])[:4]
+    return gradients.cut_windows(
+        [signal for signal in signals if gradients.is_long_enough(signal)]
+    )[:4]
 
 
 def curve(cell, windows, gain=1.0):
@@ -98,9 +100,9 @@ def test_a_trained_model_and_its_start_are_measured(windows, tmp_path):
 
 def test_windows_come_from_all_over_the_recordings(librivox):
     signals = [load_audio(librivox[0].audio_filepath)]
-    cut = gradients.cut(signals)
+    cut = gradients.cut_windows(signals)
     assert cut.shape == (16, 501, 80)
-    assert not gradients.long_enough(signals[0][: 160 * 499])
-    assert gradients.long_enough(signals[0][: 160 * 500])
-    assert gradients.cut([signals[0][: 160 * 500]]).shape == (1, 501, 80)
+    assert not gradients.is_long_enough(signals[0][: 160 * 499])
+    assert gradients.is_long_enough(signals[0][: 160 * 500])
+    assert gradients.cut_windows([signals[0][: 160 * 500]]).shape == (1, 501, 80)
     assert not torch.equal(cut[0], cut[-1])

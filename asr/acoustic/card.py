@@ -1,4 +1,4 @@
-"""The card in a model's folder: what the model is, for people."""
+"""The model card: README.md in a model's folder, written by training."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ def training_card(
     parameters: int,
     history: Sequence[dict[str, float]],
 ) -> str:
-    """The card of a model that has just been trained, as Markdown.
+    """The card of a newly trained model, as Markdown.
 
     Args:
         hours: of training audio.
-        scored: how many utterances of the dev set were.
-        history: one entry an epoch, the last one being the epoch of these weights.
+        scored: utterances of the dev set that the error rates are of.
+        history: one entry an epoch; the last is the epoch of these weights.
     """
     last = history[-1]
-    settings = yaml.safe_dump(_without_places(recipe), sort_keys=False)
+    settings = yaml.safe_dump(_without_paths(recipe), sort_keys=False)
     return f"""# {recipe.name}
 
-{_kind(recipe.model.encoder)} trained with the CTC loss by this project's `asr train`.
+{_architecture_name(recipe.model.encoder)} trained with the CTC loss by this project's `asr train`.
 
 - Training data: {", ".join(recipe.data.train)} ({hours:.2f} hours)
 - Parameters: {parameters / 1e6:.2f} million, stored in float16
@@ -69,12 +69,12 @@ def speller_card(
     parameters: int,
     last: dict[str, float],
 ) -> str:
-    """The card of a model that has just been given a speller, as Markdown.
+    """The card of a model with a newly trained speller, as Markdown.
 
     Args:
-        source: the model's folder, before.
-        scored: how many utterances of the dev set were.
-        last: the entry of the history of these weights.
+        source: the folder of the model without it.
+        scored: utterances of the dev set that the error rates are of.
+        last: the history entry of these weights.
     """
     settings = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
     return f"""# {recipe.name}
@@ -96,22 +96,22 @@ The model {source.name} with a speller, trained with the CTC loss by this projec
 """
 
 
-def _kind(encoder: EncoderConfig) -> str:
+def _architecture_name(encoder: EncoderConfig) -> str:
     article = "A bidirectional" if encoder.bidirectional else "A unidirectional"
     attention = " with self-attention" if encoder.attention_window else ""
     return f"{article} {_CELLS[encoder.cell]} acoustic model{attention}"
 
 
 def with_results(card: str, table: str) -> str:
-    """A card with its table of error rates, in the place of an older one."""
+    """A card with a table of error rates, which replaces an older one."""
     before, _, _ = card.partition(_RESULTS)
     return f"{before.rstrip()}\n\n{_RESULTS}\n{table}"
 
 
-def _without_places(recipe: Recipe) -> dict[str, Any]:
-    """The settings, without where things lay on the machine that trained."""
+def _without_paths(recipe: Recipe) -> dict[str, Any]:
+    """The settings without paths of the machine that trained."""
     settings: dict[str, Any] = recipe.model_dump(
         mode="json", exclude={"output": True, "data": {"manifests", "cache"}, "before": True}
     )
-    before = _without_places(recipe.before) if recipe.before else None
+    before = _without_paths(recipe.before) if recipe.before else None
     return settings | {"before": before}

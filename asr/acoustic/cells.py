@@ -3,12 +3,12 @@
 Notation: at frame t a cell reads the input x_t and its own hidden state h_{t-1}. W are its weights
 for the input, U those for the hidden state, b its biases; s is the logistic function, * multiplies
 element by element. Gates lie between 0 and 1: the forget gate f, the input gate i and the output
-gate o of the LSTMs; the reset gate r and the update gate z of the GRU. c is the cell state, c~ what
-is offered to it.
+gate o of the LSTMs; the reset gate r and the update gate z of the GRU. c is the cell state, c~ its
+candidate.
 
-All W, and all U, of a cell stand one below the other in a single matrix, in the order of torch's
-own layers, so weights can be taken from these and given back. A step is handed W x_t + b ready
-made: :class:`Unrolled` multiplies all frames of a batch at once.
+The gates' matrices W stand one below the other in a single matrix, and so do the U, in the order of
+torch's own layers: weights convert both ways. A step receives W x_t + b: :class:`Unrolled`
+multiplies all frames of a batch at once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 State = tuple[Tensor, ...]
-"""What a cell carries from frame to frame, h first; each tensor of shape (batch, hidden)."""
+"""State of a cell between frames, h first; each tensor of shape (batch, hidden)."""
 
 
 class Cell(nn.Module, ABC):
@@ -33,7 +33,7 @@ class Cell(nn.Module, ABC):
         hidden: width of h.
     """
 
-    blocks: ClassVar[tuple[str, ...]]  # what the rows of W, U and b belong to, in their order
+    blocks: ClassVar[tuple[str, ...]]  # the gates that rows of W, U and b belong to
     carried: ClassVar[int] = 1  # tensors in a state
 
     def __init__(self, inputs: int, hidden: int) -> None:
@@ -43,7 +43,7 @@ class Cell(nn.Module, ABC):
         self.W = nn.Parameter(torch.empty(rows, inputs))
         self.U = nn.Parameter(torch.empty(rows, hidden))
         self.b = nn.Parameter(torch.empty(rows))
-        bound = hidden**-0.5  # as torch's layers begin
+        bound = hidden**-0.5  # torch's initialisation
         for parameter in (self.W, self.U, self.b):
             nn.init.uniform_(parameter, -bound, bound)
 
@@ -68,7 +68,7 @@ class Cell(nn.Module, ABC):
         """
 
     def load_torch(self, weights: Mapping[str, Tensor], suffix: str = "_l0") -> None:
-        """Takes the weights of a layer of nn.LSTM, nn.GRU or nn.RNN.
+        """Copies the weights of a layer of nn.LSTM, nn.GRU or nn.RNN.
 
         Args:
             weights: its state_dict.
@@ -80,7 +80,7 @@ class Cell(nn.Module, ABC):
             self.b.copy_(weights[f"bias_ih{suffix}"] + weights[f"bias_hh{suffix}"])
 
     def to_torch(self, suffix: str = "_l0") -> dict[str, Tensor]:
-        """What :meth:`load_torch` takes; torch's second bias is zero where ours is one."""
+        """The inverse of :meth:`load_torch`; torch's second bias is zero."""
         return {
             f"weight_ih{suffix}": self.W.detach().clone(),
             f"weight_hh{suffix}": self.U.detach().clone(),
@@ -89,7 +89,7 @@ class Cell(nn.Module, ABC):
         }
 
     def _recurrent(self, projected: Tensor, h: Tensor) -> Tensor:
-        """W x_t + b + U h_{t-1}, in float32 or better whatever the products were made in."""
+        """W x_t + b + U h_{t-1}, in float32 or better at any precision of the products."""
         return _precise(projected) + _precise(functional.linear(h, self.U))
 
 
@@ -109,14 +109,14 @@ class Lstm(Cell):
 
     def step(self, projected: Tensor, state: State) -> State:
         h, c = state
-        i, f, offered, o = self._recurrent(projected, h).chunk(4, dim=-1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(offered)
+        i, f, candidate, o = self._recurrent(projected, h).chunk(4, dim=-1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(candidate)
         h = torch.sigmoid(o) * torch.tanh(c)
         return h, c
 
 
 class PeepholeLstm(Cell):
-    """An LSTM whose gates see the cell state (Gers and Schmidhuber 2000), through vectors p.
+    """An LSTM whose gates read the cell state (Gers and Schmidhuber 2000), through vectors p.
 
     i_t  = s(W_i x_t + U_i h_{t-1} + p_i * c_{t-1} + b_i)
     f_t  = s(W_f x_t + U_f h_{t-1} + p_f * c_{t-1} + b_f)
@@ -135,16 +135,16 @@ class PeepholeLstm(Cell):
 
     def step(self, projected: Tensor, state: State) -> State:
         h, c = state
-        i, f, offered, o = self._recurrent(projected, h).chunk(4, dim=-1)
+        i, f, candidate, o = self._recurrent(projected, h).chunk(4, dim=-1)
         p_i, p_f, p_o = self.p
         i, f = torch.sigmoid(i + p_i * c), torch.sigmoid(f + p_f * c)
-        c = f * c + i * torch.tanh(offered)
+        c = f * c + i * torch.tanh(candidate)
         h = torch.sigmoid(o + p_o * c) * torch.tanh(c)
         return h, c
 
 
 class CoupledLstm(Cell):
-    """An LSTM that forgets as much as it takes in (CIFG, Greff et al. 2017): f_t = 1 - i_t.
+    """An LSTM with coupled gates (CIFG, Greff et al. 2017): f_t = 1 - i_t.
 
     i_t  = s(W_i x_t + U_i h_{t-1} + b_i)
     c~_t = tanh(W_c x_t + U_c h_{t-1} + b_c)
@@ -158,8 +158,8 @@ class CoupledLstm(Cell):
 
     def step(self, projected: Tensor, state: State) -> State:
         h, c = state
-        i, offered, o = self._recurrent(projected, h).chunk(3, dim=-1)
-        c = torch.lerp(c, torch.tanh(offered), torch.sigmoid(i))
+        i, candidate, o = self._recurrent(projected, h).chunk(3, dim=-1)
+        c = torch.lerp(c, torch.tanh(candidate), torch.sigmoid(i))
         h = torch.sigmoid(o) * torch.tanh(c)
         return h, c
 
@@ -177,15 +177,15 @@ class Gru(Cell):
 
     def __init__(self, inputs: int, hidden: int) -> None:
         super().__init__(inputs, hidden)
-        self.u = nn.Parameter(torch.zeros(hidden))  # u_h, which the reset gate can shut out
+        self.u = nn.Parameter(torch.zeros(hidden))  # u_h, behind the reset gate
 
     def step(self, projected: Tensor, state: State) -> State:
         (h,) = state
-        r, z, offered = _precise(projected).chunk(3, dim=-1)
-        h_r, h_z, h_offered = _precise(functional.linear(h, self.U)).chunk(3, dim=-1)
+        r, z, candidate = _precise(projected).chunk(3, dim=-1)
+        h_r, h_z, h_candidate = _precise(functional.linear(h, self.U)).chunk(3, dim=-1)
         r, z = torch.sigmoid(r + h_r), torch.sigmoid(z + h_z)
-        offered = torch.tanh(offered + r * (h_offered + self.u))
-        return (torch.lerp(offered, h, z),)
+        candidate = torch.tanh(candidate + r * (h_candidate + self.u))
+        return (torch.lerp(candidate, h, z),)
 
     def load_torch(self, weights: Mapping[str, Tensor], suffix: str = "_l0") -> None:
         super().load_torch(weights, suffix)
@@ -211,11 +211,11 @@ class Rnn(Cell):
 
 
 class Unrolled(nn.Module):
-    """A cell over time: the layer that :mod:`asr.acoustic.recurrent` asks for.
+    """A cell over time, as :mod:`asr.acoustic.recurrent` uses it.
 
-    Forwards and backwards it takes 1.1 to 1.7 times as long as torch's kernels (two cores, 320
-    units; scripts/bench_cells): beside the product with U, what Python adds to a step is little. So
-    steps are not compiled: torch.compile brought next to nothing, and a long wait at the start.
+    Forward and backward passes take 1.1 to 1.7 times as long as torch's kernels (two cores, 320
+    units; scripts/bench_cells): the product with U outweighs Python's overhead. Steps are not
+    compiled: torch.compile gained next to nothing and starts slowly.
     """
 
     def __init__(self, cell: Cell) -> None:

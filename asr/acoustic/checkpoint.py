@@ -1,4 +1,4 @@
-"""A model that torch can run, from its folder and back."""
+"""Loading a model from its folder into torch, and saving it."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from asr.tokenizers.tokenizer import Tokenizer
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model that can be run, and the units it emits."""
+    """A network in torch with its tokenizers."""
 
     model: AcousticModel
     tokenizer: Tokenizer
-    intermediate_tokenizer: Tokenizer  # the same, if the intermediate head has the same units
+    intermediate_tokenizer: Tokenizer  # the same object if both heads emit the same units
 
 
 def load_model(name: str | Path | None = None) -> Checkpoint:
@@ -42,7 +42,7 @@ def load_model(name: str | Path | None = None) -> Checkpoint:
         name: a model's folder, or the name of a bundled one; by default the bundled default.
 
     Raises:
-        AsrError: there is no such model, or a file of it is missing or damaged.
+        AsrError: there is no such model, or one of its files is missing or damaged.
     """
     folder = open_model(name)
     tokenizer, intermediate = folder.tokenizer, folder.intermediate_tokenizer
@@ -61,8 +61,8 @@ def load_model(name: str | Path | None = None) -> Checkpoint:
 def save_model(folder: str | Path, checkpoint: Checkpoint, card: str) -> None:
     """Writes a model folder; every file is replaced whole, the weights last, then the checksums.
 
-    Between the first file and the last there are no checksums, so that a folder left half-way is
-    one of the old or the new weights, not a damaged one.
+    The checksums are removed first: an interrupted save leaves a folder with the old or the new
+    weights, which then is not taken for a damaged one.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def save_model(folder: str | Path, checkpoint: Checkpoint, card: str) -> None:
     write_text(folder / CARD, card)
     halves = {name: _half(tensor) for name, tensor in model.state_dict().items()}
     with atomic(folder / WEIGHTS) as temporary:
-        temporary.write_bytes(save(halves))  # save_file would make it readable to its owner alone
+        temporary.write_bytes(save(halves))  # save_file makes files that only the owner can read
     write_checksums(folder)
 
 

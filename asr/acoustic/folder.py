@@ -1,9 +1,9 @@
-"""A model's folder: weights, config, tokenizers and a card that says what it is.
+"""A model's folder: weights, config, tokenizers, checksums and a card.
 
-The folder is all that is needed to transcribe. It holds no pickled objects: weights are
-safetensors in float16, the rest is text. Its checksums cover what only a training writes: weights,
-config, tokenizers. A language model beside them carries its own (:mod:`asr.ngram.binary`); lexicon,
-decoder config and card are there to be edited.
+The folder suffices to transcribe. It holds no pickled objects: weights are safetensors in float16,
+the rest is text. The checksums cover weights, config and tokenizers, which only training writes. A
+language model beside them has a checksum of its own (:mod:`asr.ngram.binary`); lexicon, decoder
+config and card may be edited.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from asr.tokenizers.tokenizer import Tokenizer, load_tokenizer
 WEIGHTS = "model.safetensors"
 CONFIG = "config.yaml"
 TOKENIZER = "tokenizer.json"
-INTERMEDIATE_TOKENIZER = "intermediate_tokenizer.json"  # where it is another one
+INTERMEDIATE_TOKENIZER = "intermediate_tokenizer.json"  # if it differs
 CARD = "README.md"
 CHECKSUMS = "checksums.txt"  # SHA-256, as `sha256sum -c` reads them
 
@@ -40,15 +40,15 @@ DEFAULT_MODEL = "english-18h"
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """What a folder says about a model; its weights are read when they are asked for."""
+    """Config and tokenizers of a model; the weights are read on demand."""
 
     path: Path
     config: ModelConfig
     tokenizer: Tokenizer
-    intermediate_tokenizer: Tokenizer  # the same, if the intermediate head has the same units
+    intermediate_tokenizer: Tokenizer  # the same object if both heads emit the same units
 
     def tokenizer_of(self, head: HeadName) -> Tokenizer:
-        """The units of a head.
+        """The tokenizer of a head.
 
         Raises:
             AsrError: the model has no such head.
@@ -58,22 +58,22 @@ class ModelFolder:
         return self.tokenizer if head == "main" else self.intermediate_tokenizer
 
     def weights(self) -> dict[str, NDArray[np.float16]]:
-        """The weights, by the names that :class:`asr.acoustic.network.AcousticModel` has for them.
+        """The weights, by the names in :mod:`asr.acoustic.architecture`.
 
         Raises:
-            AsrError: they are missing, damaged, or not those that the folder was saved with.
+            AsrError: the weights are missing, damaged or of another model.
         """
         return read_weights(self.path)
 
 
 def open_model(name: str | Path | None = None) -> ModelFolder:
-    """Reads what a model's folder says about it.
+    """Reads a model's config and tokenizers, and verifies their checksums.
 
     Args:
         name: a model's folder, or the name of a bundled one; by default the bundled default.
 
     Raises:
-        AsrError: there is no such model, or a file of it is missing or damaged.
+        AsrError: there is no such model, or one of its files is missing or damaged.
     """
     folder = find_model(name)
     _verify(folder, _CHECKED[:-1])
@@ -85,7 +85,7 @@ def open_model(name: str | Path | None = None) -> ModelFolder:
 
 
 def read_weights(folder: Path) -> dict[str, NDArray[np.float16]]:
-    """:meth:`ModelFolder.weights` of a folder of which nothing else is asked."""
+    """Reads the weights alone; see :meth:`ModelFolder.weights`."""
     path = folder / WEIGHTS
     _verify(folder, [WEIGHTS])
     try:
@@ -117,12 +117,12 @@ def find_model(name: str | Path | None = None) -> Path:
 
 
 def write_checksums(folder: str | Path) -> None:
-    """Notes what is now in a model's folder as what must be found there when it is loaded.
+    """Writes the checksums that loading verifies.
 
-    For whoever puts a folder together by hand; :func:`save_model` does it by itself.
+    For folders that were put together by hand; :func:`asr.acoustic.checkpoint.save_model` calls it.
 
     Raises:
-        AsrError: the folder is no model's, or can't be written to.
+        AsrError: the folder holds no model, or can't be written to.
     """
     folder = find_model(folder)
     there = [name for name in _CHECKED if (folder / name).is_file()]
@@ -131,10 +131,10 @@ def write_checksums(folder: str | Path) -> None:
 
 
 def _verify(folder: Path, names: Iterable[str]) -> None:
-    """Compares files with their checksums; a folder from before there were any passes.
+    """Compares files with their checksums; a folder without checksums passes.
 
     Raises:
-        AsrError: a file is not what was saved, or the checksums themselves are damaged.
+        AsrError: a file differs from its checksum, or the checksums are damaged.
     """
     path = folder / CHECKSUMS
     try:

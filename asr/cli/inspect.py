@@ -19,21 +19,21 @@ from asr.config.choices import PICTURE_FORMATS
 from asr.config.loading import load_recipe
 from asr.corpora.manifest import read_manifest
 from asr.errors import AsrError
-from asr.inspection.cost import LayerCost, layer_costs, model_of, record, total
-from asr.inspection.gates import Listening, listen
+from asr.inspection.cost import ModelCost, measure_cost, untrained_model
+from asr.inspection.figures import draw_gates, draw_gradients, make_figure
+from asr.inspection.gates import GateInspection, inspect_gates
 from asr.inspection.gradients import (
     Curve,
     Network,
     WholeModel,
-    cut,
-    long_enough,
+    cut_windows,
+    is_long_enough,
     measure,
     single_layer,
     untrained,
     write_csv,
 )
 from asr.inspection.page import write_page
-from asr.inspection.picture import draw_gates, draw_gradients, make_figure
 from asr.runtime.files import write_text
 from asr.runtime.progress import track
 
@@ -46,14 +46,16 @@ def gates(options: argparse.Namespace) -> int:
     outputs = options.output or [Path(f"{options.audio.stem}.gates.html")]
     if any(path.suffix in PICTURE_FORMATS for path in outputs):
         make_figure(1, 1)  # before the work, to say at once if it can't be done
-    listening = listen(options.audio, load_model(options.model), options.layer, options.units)
-    _print_listening(listening, Console())
-    drawn = next(layer for layer in listening.layers if layer.shown)
+    inspection = inspect_gates(
+        options.audio, load_model(options.model), options.layer, options.units
+    )
+    _print_gates(inspection, Console())
+    drawn = next(layer for layer in inspection.layers if layer.shown)
     for path in outputs:
         if path.suffix == ".html":
-            _write(path, lambda path: write_page(path, listening, options.model or DEFAULT_MODEL))
+            _write(path, lambda path: write_page(path, inspection, options.model or DEFAULT_MODEL))
         else:
-            _write(path, lambda path: draw_gates(path, listening, drawn))
+            _write(path, lambda path: draw_gates(path, inspection, drawn))
     return 0
 
 
@@ -74,7 +76,7 @@ def gradients(options: argparse.Namespace) -> int:
         raise AsrError("there is nothing to measure: name a cell by --cells, or a --model")
     signals, failed = _signals(options.data)
     curves = [
-        Curve(name, weights, *measure(network, cut(signals, network.bins)))
+        Curve(name, weights, *measure(network, cut_windows(signals, network.bins)))
         for name, weights, network in track(networks, "measuring", len(networks))
     ]
     _print_curves(curves, Console())
@@ -88,15 +90,15 @@ def cost(options: argparse.Namespace) -> int:
     """Parameters, multiply-accumulates and memory, layer by layer."""
     name = options.model
     if name is not None and Path(name).suffix in (".yaml", ".yml"):
-        model = model_of(load_recipe(name, options.settings))
+        model = untrained_model(load_recipe(name, options.settings))
     elif options.settings:
         raise AsrError(f"{options.settings[0]} is for a recipe, but {name} is a model")
     else:
         model = load_model(name).model
-    costs = layer_costs(model)
-    _print_costs(costs, Console())
+    model_cost = measure_cost(model)
+    _print_cost(model_cost, Console())
     if options.json:
-        text = json.dumps(record(costs), indent=2) + "\n"
+        text = json.dumps(model_cost.to_json(), indent=2) + "\n"
         _write(options.json, lambda path: write_text(path, text))
     return 0
 
@@ -113,7 +115,7 @@ def _signals(arguments: Sequence[str]) -> tuple[list[Samples], bool]:
             complain(error)
             failed = True
             continue
-        if long_enough(signal):
+        if is_long_enough(signal):
             signals.append(signal)
         if len(signals) == _RECORDINGS:
             break
@@ -136,24 +138,24 @@ def _recordings(arguments: Sequence[str]) -> Iterator[Path]:
             yield path
 
 
-def _print_listening(listening: Listening, console: Console) -> None:
-    console.print(listening.text, markup=False, highlight=False, soft_wrap=True)
+def _print_gates(inspection: GateInspection, console: Console) -> None:
+    console.print(inspection.text, markup=False, highlight=False, soft_wrap=True)
     table = _table("layer")
     for name in ("remembers\n10 % ms", "\nmedian ms", "\n90 % ms"):
         table.add_column(name, justify="right")
-    events = [following.event for following in listening.layers[0].followings]
+    events = [correlation.event for correlation in inspection.layers[0].correlations]
     for event in events:
         table.add_column(f"{event}:\nunit and correlation", no_wrap=True)
-    for layer in listening.layers:
+    for layer in inspection.layers:
         memory = layer.memory
         times = [f"{memory.quantile(q):.0f}" if memory else "-" for q in (0.1, 0.5, 0.9)]
         followers = [
             "\n".join(
-                f"{unit + 1}{layer.trace.reads(unit)} {following.correlations[unit]:+.2f}"
-                for unit in following.strongest(_LISTED)
+                f"{unit + 1}{layer.trace.reads(unit)} {correlation.correlations[unit]:+.2f}"
+                for unit in correlation.strongest(_LISTED)
             )
-            + f"\nchance {following.chance:.2f}"
-            for following in layer.followings
+            + f"\nchance {correlation.chance:.2f}"
+            for correlation in layer.correlations
         ]
         table.add_row(str(layer.number), *times, *followers, end_section=True)
     _print(table, console)
@@ -177,21 +179,21 @@ def _print_curves(curves: Sequence[Curve], console: Console) -> None:
     _print(table, console)
 
 
-def _print_costs(costs: Sequence[LayerCost], console: Console) -> None:
+def _print_cost(cost: ModelCost, console: Console) -> None:
     table = _table("layer")
     for name in ("parameters", "frames/s", "MMAC/s", "state\nbytes", "held\nbytes/s"):
         table.add_column(name, justify="right")
-    whole = total(costs)
-    for cost in (*costs, whole):
-        if cost is whole:
+    total = cost.total
+    for layer in (*cost.layers, total):
+        if layer is total:
             table.add_section()
         table.add_row(
-            cost.name,
-            f"{cost.parameters:,}",
-            f"{cost.rate:g}" if cost is not whole else "",
-            f"{cost.macs / 1e6:,.2f}",
-            f"{cost.state:,}",
-            f"{cost.held:,}",
+            layer.name,
+            f"{layer.parameters:,}",
+            f"{layer.rate:g}" if layer is not total else "",
+            f"{layer.macs / 1e6:,.2f}",
+            f"{layer.state:,}",
+            f"{layer.held:,}",
         )
     _print(table, console)
 

@@ -1,9 +1,8 @@
-"""Log-mel features: what the acoustic model sees of a signal.
+"""Log-mel features in torch, the input of the acoustic model.
 
-Normalisation policy: an utterance is brought to one level; from every mel bin its mean over the
-utterance is taken off, and all bins are divided by one constant. Level and mean carry voice and
-microphone, not words. Both are computed from the utterance alone, before any batch exists, so
-padding and neighbours can't reach them.
+Normalisation: an utterance is scaled to one level, each mel bin loses its mean over the utterance,
+and all bins are divided by one constant. Level and mean carry voice and microphone, not words. Both
+come from the utterance alone, before batching, so padding and neighbours can't change them.
 """
 
 from __future__ import annotations
@@ -37,8 +36,8 @@ def log_mel(samples: Tensor, bins: int = 80, warp: float = 1.0) -> Tensor:
 
     Args:
         samples: 16 kHz signal, shape (samples,).
-        bins: how many mel filters.
-        warp: how much shorter than the speaker's the vocal tract is to seem.
+        bins: number of mel filters.
+        warp: factor by which the vocal tract appears shorter than the speaker's.
 
     Returns:
         shape (frames, bins) with frames = 1 + samples // 160.
@@ -51,13 +50,13 @@ def log_mel(samples: Tensor, bins: int = 80, warp: float = 1.0) -> Tensor:
 
 
 def normalise(features: Tensor) -> Tensor:
-    """Applies the policy above to the features of one whole utterance, shape (frames, bins)."""
+    """Normalises the log-mel features of one whole utterance, shape (frames, bins)."""
     return (features - features.mean(dim=0)) / SPREAD
 
 
 def normalise_level(samples: Tensor) -> Tensor:
-    """The utterance, shape (samples,), as loud as any other: the floor is then as far below it."""
-    # Summed in float64: however the sum is parted among threads, the gain is the same float32.
+    """Scales an utterance, shape (samples,), to one level, at a fixed distance from the floor."""
+    # Summed in float64: the gain is then the same float32 for any number of threads.
     level = math.sqrt(samples.double().square().sum().item() / max(1, len(samples)))
     return samples * gain(level)
 
@@ -70,9 +69,9 @@ def extract(samples: Tensor, bins: int = 80, warp: float = 1.0) -> Tensor:
 def extract_batch(
     signals: Tensor, samples: Sequence[int], bins: int = 80, warps: Sequence[float] | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Normalised log-mel features of several utterances, made where the signals are.
+    """Normalised log-mel features of several utterances, on the signals' device.
 
-    On the CPU one by one, the same to the bit as :func:`extract`; on a GPU all at once.
+    The CPU extracts one by one, the same to the bit as :func:`extract`; a GPU extracts all at once.
 
     Args:
         signals: 16 kHz, shape (utterances, samples), zero beyond each one's end.
@@ -80,7 +79,7 @@ def extract_batch(
         warps: of each utterance's vocal tract.
 
     Returns:
-        shape (utterances, frames, bins), zero beyond each one's frames; and these, (utterances,).
+        Features (utterances, frames, bins), zero beyond each one's frames; frames (utterances,).
     """
     lengths = torch.tensor([feature_frames(count) for count in samples], device=signals.device)
     warps = warps or [1.0] * len(samples)
@@ -94,11 +93,11 @@ def extract_batch(
 def extract_batch_fused(
     signals: Tensor, samples: Sequence[int], bins: int, warps: Sequence[float]
 ) -> Tensor:
-    """The features of :func:`extract_batch`, for a device that is slow to be told what to do."""
+    """The features of :func:`extract_batch` in few large operations, for devices slow to launch."""
     device = signals.device
     counts = torch.tensor(samples, device=device)
     level = (signals.double().square().sum(1) / counts.clamp(min=1)).sqrt().float()
-    gains = (LEVEL / level).clamp(max=MOST_GAIN)  # of silence, anything
+    gains = (LEVEL / level).clamp(max=MOST_GAIN)  # silence: any finite gain
     spectra = torch.stft(
         signals * gains[:, None],
         WINDOW,

@@ -1,7 +1,6 @@
-"""The frames and filters of log-mel features, and the policy that brings them to one scale.
+"""Constants, frame counts and filters of log-mel features.
 
-Whoever makes features, :mod:`asr.features.log_mel` with torch or
-:mod:`asr.inference.numba_features` without, takes them from here.
+Shared by :mod:`asr.features.log_mel` with torch and :mod:`asr.inference.numba_features` without.
 """
 
 from __future__ import annotations
@@ -26,20 +25,20 @@ HOP = 160  # samples, 10 ms
 FRAMES_PER_SECOND = SAMPLE_RATE / HOP
 
 FLOOR = 1e-6  # added to the power: keeps the logarithm of digital silence finite
-LEVEL = 0.06  # root mean square of an utterance: read speech as most people record it
-MOST_GAIN = 30.0  # what is softer than a thirtieth of that may be no speech
-SPREAD = 3.0  # of log-mel values of read speech: divided by it, features come out near 1
+LEVEL = 0.06  # root mean square of an utterance, typical of recorded read speech
+MOST_GAIN = 30.0  # limits the amplification of what may be no speech
+SPREAD = 3.0  # divisor of log-mel values, whose spread on read speech it is
 
-_SPEECH_TOP = 4800.0  # Hz; no formant that matters lies above
+_SPEECH_TOP = 4800.0  # Hz; formants that tell words apart lie below
 
 
 def feature_frames(samples: Count) -> Count:
-    """How many feature frames that many samples give."""
+    """The number of feature frames of ``samples``."""
     return 1 + samples // HOP
 
 
 def gain(level: float) -> float:
-    """What brings a signal of this root mean square to one level."""
+    """The factor that scales a signal of this root mean square to :data:`LEVEL`."""
     return min(LEVEL / level, MOST_GAIN) if level else 1.0
 
 
@@ -47,9 +46,9 @@ def gain(level: float) -> float:
 def filters(bins: int, warp: float = 1.0) -> NDArray[np.float32]:
     """Triangular mel filters, shape (201, bins), at frequencies divided by ``warp``.
 
-    On Slaney's scale with unit area up to 8 kHz (librosa's defaults). Built in float64: torchaudio
-    builds the same ones in float32, and the rounding moves a quiet bin beside a loud one by up to
-    3e-4.
+    Slaney's scale with unit area up to 8 kHz: equal to ``librosa.filters.mel`` at ``warp`` 1, which
+    has no warping. Built in float64: in torchaudio's float32, rounding moves a quiet bin beside a
+    loud one by up to 3e-4.
     """
     edges = _mel_to_hertz(np.linspace(0.0, _hertz_to_mel(SAMPLE_RATE / 2), bins + 2))
     edges = _warp(edges, 1.0 / warp)
@@ -63,7 +62,7 @@ def filters(bins: int, warp: float = 1.0) -> NDArray[np.float32]:
 
 
 def _warp(hertz: Hertz, factor: float) -> Hertz:
-    """Stretches frequencies by ``factor`` in the range of speech and leaves both ends in place.
+    """Stretches frequencies by ``factor`` in the range of speech, with both ends fixed.
 
     Above the knee a second line leads to the end of the band (Jaitly and Hinton 2013, section 3).
     """

@@ -1,1 +1,1 @@
-"""Looking inside: what the gates remember, how far gradients reach, what each layer costs."""
+"""Inspection of a model: gates and their memory, reach of gradients, cost of layers."""

@@ -1,7 +1,7 @@
-"""What a model costs on a device: weights, products and memory, layer by layer.
+"""Cost of a model by layer: parameters, multiply-accumulates, memory.
 
-Counted are the multiply-accumulates of matrix products and convolutions, which are nearly all the
-work. Element-wise functions, normalisation, the features and the decoder are left out.
+Multiply-accumulates are those of matrix products and convolutions, nearly all the work.
+Element-wise functions, normalisation, features and decoder are not counted.
 """
 
 from __future__ import annotations
@@ -26,40 +26,46 @@ NUMBER = 4  # bytes of an activation in float32
 
 @dataclass(frozen=True)
 class LayerCost:
-    """The cost of a layer for each second of audio."""
+    """Cost of a layer per second of audio."""
 
     name: str
     parameters: int
-    rate: float  # frames a second that it gives
-    macs: int  # multiply-accumulates for a second of audio
-    state: int  # bytes carried from frame to frame, however long the audio is
-    held: int  # bytes for each second of audio until it ends, where a layer reads from both ends
+    rate: float  # output frames a second
+    macs: int  # multiply-accumulates per second of audio
+    state: int  # bytes of float32 carried from frame to frame
+    held: int  # bytes of float32 kept per second of audio, if the layer reads from both ends
 
 
-def layer_costs(model: AcousticModel) -> list[LayerCost]:
-    """The costs of all layers, in the order in which audio passes them."""
-    return [*_front_end(model), *_encoder(model), *_heads(model)]
+@dataclass(frozen=True)
+class ModelCost:
+    """Costs of all layers, in the order in which audio passes them."""
+
+    layers: tuple[LayerCost, ...]
+
+    @property
+    def total(self) -> LayerCost:
+        """The sum; its rate is that of the last layer."""
+        return LayerCost(
+            "total",
+            sum(layer.parameters for layer in self.layers),
+            self.layers[-1].rate,
+            sum(layer.macs for layer in self.layers),
+            sum(layer.state for layer in self.layers),
+            sum(layer.held for layer in self.layers),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The layers and their total."""
+        return {"layers": [asdict(layer) for layer in self.layers], "total": asdict(self.total)}
 
 
-def total(costs: Sequence[LayerCost]) -> LayerCost:
-    """The sum; its rate is that of the last layer."""
-    return LayerCost(
-        "total",
-        sum(cost.parameters for cost in costs),
-        costs[-1].rate,
-        sum(cost.macs for cost in costs),
-        sum(cost.state for cost in costs),
-        sum(cost.held for cost in costs),
-    )
+def measure_cost(model: AcousticModel) -> ModelCost:
+    """The cost of every layer of a model."""
+    return ModelCost((*_front_end(model), *_encoder(model), *_heads(model)))
 
 
-def record(costs: Sequence[LayerCost]) -> dict[str, Any]:
-    """All costs for JSON; bytes are those of float32."""
-    return {"layers": [asdict(cost) for cost in costs], "total": asdict(total(costs))}
-
-
-def model_of(recipe: Recipe) -> AcousticModel:
-    """The model that a recipe trains, untrained."""
+def untrained_model(recipe: Recipe) -> AcousticModel:
+    """The model that a recipe trains, with its initial weights."""
     sizes = {
         "characters": len(CharacterTokenizer()),
         "phones": len(PhoneTokenizer()),
@@ -73,7 +79,7 @@ def _front_end(model: AcousticModel) -> Iterator[LayerCost]:
     rate, bins = FRAMES_PER_SECOND, model.config.mel_bins
     for number, convolution in enumerate(model.front_end.convolutions, 1):
         assert isinstance(convolution, nn.Conv2d)
-        # Of three frames that a step reads, the next one reads the last again.
+        # A step reads three frames, of which the next step reads the last again.
         state = NUMBER * bins * convolution.in_channels
         rate, bins = rate / 2, halve(bins)
         macs = rate * bins * convolution.weight.numel()
@@ -90,9 +96,9 @@ def _encoder(model: AcousticModel) -> Iterator[LayerCost]:
         assert isinstance(layer, RecurrentLayer)
         rate = base / encoder.frames_stacked(number)
         if number > 1 and encoder.bottlenecks:
-            narrow = encoder.bottlenecks[number - 2]
-            assert isinstance(narrow, nn.Linear)
-            yield _cost(f"bottleneck {number}", [narrow], rate, rate * narrow.weight.numel())
+            linear = encoder.bottlenecks[number - 2]
+            assert isinstance(linear, nn.Linear)
+            yield _cost(f"bottleneck {number}", [linear], rate, rate * linear.weight.numel())
         yield _recurrent(f"{model.config.encoder.cell} {number}", layer, norm, rate)
         if number <= len(encoder.attentions):
             attention = encoder.attentions[number - 1]
@@ -110,11 +116,11 @@ def _recurrent(name: str, layer: RecurrentLayer, norm: nn.Module, rate: float) -
 
 
 def _attention(name: str, attention: LocalAttention, rate: float) -> LayerCost:
-    """Each frame is compared with three windows, and those are mixed."""
-    width, seen = attention.output.in_features, 3 * attention.window
+    """Each frame attends to three windows."""
+    width, visible = attention.output.in_features, 3 * attention.window
     products = attention.query_key_value.weight.numel() + attention.output.weight.numel()
-    state = NUMBER * 2 * seen * width  # keys and values in view
-    return _cost(name, [attention], rate, rate * (products + 2 * seen * width), state)
+    state = NUMBER * 2 * visible * width  # keys and values in view
+    return _cost(name, [attention], rate, rate * (products + 2 * visible * width), state)
 
 
 def _heads(model: AcousticModel) -> Iterator[LayerCost]:

@@ -1,10 +1,11 @@
-"""What a person can name in speech, and the units that follow it."""
+"""Silence, voicing and word boundaries in speech, and the units that correlate with them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -19,48 +20,59 @@ SILENCE, VOICING, BOUNDARY = "silence", "voicing", "word boundary"
 
 _LOWEST, _HIGHEST = 60, 400  # Hz; lower and higher than anyone's pitch in reading
 _PITCH_WINDOW = 640  # samples, 40 ms
-_PERIODIC = 0.45  # how like itself a voiced frame is at least; Praat's threshold
-_SHIFTS = 200  # of an event in time, to see what chance does
+_PERIODIC = 0.45  # least autocorrelation of a voiced frame; Praat's threshold
+_SHIFTS = 200  # of an event in time, to estimate chance correlations
 _CHANCE = 0.95
+_LISTED = 8  # units in a record
 
 
 @dataclass(frozen=True)
-class Following:
-    """How the units of a layer go along with an event."""
+class EventCorrelation:
+    """Correlations of a layer's units with an event."""
 
     event: str
-    correlations: Array  # Pearson's, of every unit's output with the event, shape (units,)
-    chance: float  # what the strongest unit reaches by chance in 95 of 100 cases
+    correlations: Array  # Pearson's, of each unit's output, shape (units,)
+    chance: float  # 95th percentile of the strongest correlation by chance
 
     def strongest(self, count: int) -> list[int]:
-        """Units, counted from 0, with the strongest correlations, of either sign."""
+        """Units, counted from 0, by strength of correlation, of either sign."""
         order = np.argsort(-np.abs(self.correlations), kind="stable")
         return [int(unit) for unit in order[:count]]
+
+    def to_json(self) -> dict[str, Any]:
+        """The event, chance, and the strongest units, counted from 1."""
+        return {
+            "event": self.event,
+            "chance": round(self.chance, 3),
+            "units": [
+                [unit + 1, round(float(self.correlations[unit]), 3)]
+                for unit in self.strongest(_LISTED)
+            ],
+        }
 
 
 def find_events(
     samples: Samples, words: Sequence[Word], seconds_per_frame: float = 0.0
 ) -> dict[str, Array]:
-    """How much of each event there is, 0 to 1, every 10 ms.
+    """The presence of each event, 0 to 1, every 10 ms.
 
-    - silence: where the level is in the lowest quarter between the background of the recording and
-      its speech, as :mod:`asr.audio.segmentation` has it.
-    - voicing: where it is not silent and the autocorrelation has a high peak at the period of a
-      pitch of 60 to 400 Hz (Boersma 1993).
-    - word boundary: from where the last unit of a word was recognised to where the first one of
-      the next is, at least 10 ms. Times are those of CTC, whose units may come early or late.
+    - silence: the level is in the lowest quarter between the recording's background and its speech
+      (:mod:`asr.audio.segmentation`).
+    - voicing: no silence, and the autocorrelation has a high peak at the period of a pitch of 60 to
+      400 Hz (Boersma 1993).
+    - word boundary: from the last emission of a word to the first of the next, at least 10 ms.
+      Times are those of CTC emissions, which may come early or late.
 
     Args:
         samples: 16 kHz signal, shape (samples,).
-        words: that were recognised; of less than two there is no boundary.
+        words: the transcript; fewer than two have no boundary.
         seconds_per_frame: of the model's front-end. Its frames are centred on multiples of this,
-            while units are said to begin there: what is in the audio is set half a frame later, to
-            meet the frame that sees it.
+            while emissions are timed from there: events of the audio are delayed by half a frame.
     """
     silence = _silence(samples)
     late = round(seconds_per_frame / 2 * FRAMES_PER_SECOND)
-    heard = {SILENCE: silence, VOICING: _voicing(samples, silence)}
-    found = {name: np.pad(event, (late, 0), mode="edge") for name, event in heard.items()}
+    acoustic = {SILENCE: silence, VOICING: _voicing(samples, silence)}
+    found = {name: np.pad(event, (late, 0), mode="edge") for name, event in acoustic.items()}
     if len(words) > 1:
         found[BOUNDARY] = _boundaries(words, len(silence))
     return found
@@ -74,17 +86,17 @@ def at_frames(event: Array, seconds_per_frame: float, frames: int) -> Array:
     return mean
 
 
-def follow(
+def correlate(
     outputs: Array, events: Mapping[str, Array], seconds_per_frame: float
-) -> list[Following]:
-    """How the units of a layer follow events.
+) -> list[EventCorrelation]:
+    """Correlates the units of a layer with events.
 
-    Chance is measured by turning the event in time, round the end of the utterance, so that both
-    keep their rhythm: its correlation with the unit that then comes nearest.
+    Chance is estimated by rotating the event in time, which keeps the rhythm of both: the strongest
+    correlation of any unit with the rotated event.
 
     Args:
         outputs: of the layer, shape (frames, units).
-        events: what :func:`find_events` gives.
+        events: from :func:`find_events`.
         seconds_per_frame: of the layer.
     """
     units = _standardised(outputs)
@@ -95,12 +107,12 @@ def follow(
         course = _standardised(at_frames(event, seconds_per_frame, frames)[:, None])[:, 0]
         turned = np.stack([np.roll(course, shift) for shift in shifts])
         by_chance = np.abs(turned @ units).max(axis=1)
-        found.append(Following(name, course @ units, float(np.quantile(by_chance, _CHANCE))))
+        found.append(EventCorrelation(name, course @ units, float(np.quantile(by_chance, _CHANCE))))
     return found
 
 
 def _standardised(series: Array) -> Array:
-    """Mean 0 and norm 1 over frames, so that products are correlations; 0 of what is constant."""
+    """Scales to mean 0 and norm 1 over frames, so that products are correlations; 0 if constant."""
     centred = series - series.mean(axis=0)
     norm = np.linalg.norm(centred, axis=0)
     flat = norm <= 1e-9 * len(series)
@@ -113,7 +125,7 @@ def _silence(samples: Samples) -> Array:
 
 
 def _voicing(samples: Samples, silence: Array) -> Array:
-    """Where the signal is like itself a period ago, after the window's own course is taken off."""
+    """Where the autocorrelation, divided by the window's own, peaks at a period of a pitch."""
     window = np.hanning(_PITCH_WINDOW)
     padded = np.pad(samples, _PITCH_WINDOW // 2)
     frames = sliding_window_view(padded, _PITCH_WINDOW)[::HOP][: len(silence)]

@@ -1,10 +1,11 @@
-"""What a model's memory does while it listens to one utterance."""
+"""Gates, states and event correlations of every recurrent layer over one utterance."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,67 +18,107 @@ from asr.decoding import GreedyDecoder
 from asr.errors import AsrError
 from asr.features.log_mel import extract
 from asr.features.mel import FRAMES_PER_SECOND
-from asr.inspection.events import Following, find_events, follow
+from asr.inspection.events import EventCorrelation, correlate, find_events
 from asr.inspection.memory import Memory, measure_memory
 from asr.inspection.trace import Array, LayerTrace, trace
 from asr.transcript import Word
 
 
 @dataclass(frozen=True)
-class Layer:
-    """A recurrent layer, seen while it listens."""
+class LayerInspection:
+    """A recurrent layer over one utterance."""
 
     trace: LayerTrace
-    memory: Memory | None  # None of a cell without a gate that keeps its state
-    followings: Sequence[Following]
-    shown: Sequence[int]  # the units that are drawn, counted from 0
+    memory: Memory | None  # None for cells without a gate that keeps the state
+    correlations: Sequence[EventCorrelation]
+    shown: Sequence[int]  # units to draw, counted from 0
 
     @property
     def number(self) -> int:
         return self.trace.number
 
+    def to_json(self) -> dict[str, Any]:
+        """Sizes, memory and correlations of the layer, gates and state of the shown units."""
+        return {
+            "number": self.number,
+            "frame": self.trace.seconds_per_frame,
+            "size": self.trace.units,
+            "memory": self.memory and self.memory.to_json(),
+            "follows": [correlation.to_json() for correlation in self.correlations],
+            "shown": [self._unit_to_json(unit) for unit in self.shown],
+        }
+
+    def _unit_to_json(self, unit: int) -> dict[str, Any]:
+        trace = self.trace
+        return {
+            "unit": unit + 1,
+            "reads": trace.reads(unit),
+            "remembers": self.memory and round(float(self.memory.milliseconds[unit])),
+            "follows": {one.event: _round(one.correlations[unit]) for one in self.correlations},
+            "gates": {
+                name: [_round(value) for value in values[:, unit]]
+                for name, values in trace.gates.items()
+            },
+            "state": [_round(value) for value in trace.state[:, unit]],
+        }
+
 
 @dataclass(frozen=True)
-class Listening:
-    """An utterance and what was going on while it was heard."""
+class GateInspection:
+    """An utterance with its transcript, its events and all recurrent layers."""
 
     audio: str
-    cell: str  # as recipes name it
+    cell: str  # its name in recipes
     samples: Samples  # 16 kHz
     text: str
     words: Sequence[Word]
     log_probs: NDArray[np.float32]  # of the main head, shape (frames, units)
     seconds_per_frame: float  # of log_probs
-    units: Sequence[str]  # that the head emits
-    events: Mapping[str, Array]  # by name, what find_events says of every 10 ms
-    layers: Sequence[Layer]  # from below
+    units: Sequence[str]  # of the main head
+    events: Mapping[str, Array]  # by name, every 10 ms (find_events)
+    layers: Sequence[LayerInspection]  # from below
 
     @property
     def seconds(self) -> float:
         return len(self.samples) / SAMPLE_RATE
 
+    def to_json(self) -> dict[str, Any]:
+        """Transcript and layers; samples and log-probabilities are left out."""
+        return {
+            "cell": self.cell,
+            "seconds": self.seconds,
+            "text": self.text,
+            "units": list(self.units),
+            "secondsPerFrame": self.seconds_per_frame,
+            "words": [
+                [word.text, _round(word.start), _round(word.end), _round(word.confidence)]
+                for word in self.words
+            ],
+            "layers": [layer.to_json() for layer in self.layers],
+        }
 
-def listen(
+
+def inspect_gates(
     audio: str | Path,
     checkpoint: Checkpoint,
     layer: int | None = None,
     units: Sequence[int] = (),
-) -> Listening:
-    """Lets a model listen to a recording.
+) -> GateInspection:
+    """Runs a model on a recording and traces its recurrent layers.
 
-    Units are counted from 1, as they stand in the output of a layer: first those that read from
-    left to right, then those that read from right to left.
+    Units are counted from 1 in the order of a layer's output: first those that read from left to
+    right, then those that read from right to left.
 
     Args:
         audio: a file of at most 36 s.
         checkpoint: the model, on the CPU.
-        layer: the one that is drawn, counted from 1; by default all are.
-        units: of that layer, to be drawn; by default the one that follows each event most
-            closely, and the one that remembers longest.
+        layer: to draw, counted from 1; by default all.
+        units: of that layer, to draw; by default the one that correlates most with each event, and
+            the one with the longest memory.
 
     Raises:
-        AsrError: the file can't be read, is too long or holds no speech, or there is no such layer
-            or unit.
+        AsrError: the file can't be read, is too long or holds no speech, or layer or unit does not
+            exist.
     """
     config = checkpoint.model.config
     _check(layer, units, config.encoder.layers, config.encoder.hidden, config.encoder.bidirectional)
@@ -97,13 +138,13 @@ def listen(
     layers = []
     for one in traces:
         memory = measure_memory(one)
-        followings = follow(one.output, events, one.seconds_per_frame)
+        correlations = correlate(one.output, events, one.seconds_per_frame)
         if layer not in (None, one.number):
             shown: Sequence[int] = ()
         else:
-            shown = [unit - 1 for unit in units] or _interesting(followings, memory)
-        layers.append(Layer(one, memory, followings, shown))
-    return Listening(
+            shown = [unit - 1 for unit in units] or _default_units(correlations, memory)
+        layers.append(LayerInspection(one, memory, correlations, shown))
+    return GateInspection(
         str(audio),
         config.encoder.cell,
         samples,
@@ -144,12 +185,17 @@ def _load(audio: str | Path) -> Samples:
     return samples
 
 
-def _interesting(followings: Sequence[Following], memory: Memory | None) -> list[int]:
-    """The unit that follows each event most closely, and the one that remembers longest."""
+def _default_units(correlations: Sequence[EventCorrelation], memory: Memory | None) -> list[int]:
+    """The unit that correlates most with each event, and the one with the longest memory."""
     found: list[int] = []
-    for following in followings:
-        found.append(next(u for u in following.strongest(len(found) + 1) if u not in found))
+    for correlation in correlations:
+        found.append(next(u for u in correlation.strongest(len(found) + 1) if u not in found))
     if memory is not None:
         longest = int(memory.milliseconds.argmax())
         found += [] if longest in found else [longest]
     return found
+
+
+def _round(number: float) -> float:
+    """Three decimals, the most that a screen resolves."""
+    return round(float(number), 3)

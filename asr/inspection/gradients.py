@@ -1,9 +1,9 @@
-"""How far back a loss reaches: the vanishing and the exploding gradient on real speech.
+"""Vanishing and exploding gradients, measured on real speech.
 
-Of a loss at frame t the gradient with respect to the input at t - k is a product of k Jacobians of
+The gradient of a loss at frame t with respect to the input at t - k is a product of k Jacobians of
 the cell. Where these shrink a vector, it vanishes exponentially in k; where they stretch it, it
-explodes (Hochreiter 1991; Bengio et al. 1994; Pascanu et al. 2013). Clipping scales a gradient
-that is too long: it bounds an explosion, and leaves the slope of the curve as it is.
+explodes (Hochreiter 1991; Bengio et al. 1994; Pascanu et al. 2013). Clipping scales a gradient that
+is too long: it bounds an explosion and keeps the slope of the curve.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from asr.features.mel import FRAMES_PER_SECOND, HOP
 from asr.inspection.trace import Array
 from asr.runtime.files import atomic
 
-FRAMES = 300  # k goes so far, in frames of 10 ms
-AT = 400  # where t is in a window
-FAINT = 1e-3  # of its start: a gradient from which next to nothing is learnt
+FRAMES = 300  # the largest k, in frames of 10 ms
+AT = 400  # index of frame t in a window
+FAINT = 1e-3  # relative to k = 0: too weak to learn from
 CLIP_NORM: float = TrainConfig.model_fields["clip_norm"].default
 
-_LENGTH = 501  # of a window: no edge of it is to be near what is measured
-_WINDOWS = 16  # places t that are averaged over, at least
+_LENGTH = 501  # of a window: its edges are far from the measured frames
+_WINDOWS = 16  # least number of windows to average over
 _BINS = 80
 _HIDDEN = 320
-_UNITS = 29  # as many as characters and the blank
+_UNITS = 29  # characters and the blank
 _MILLISECONDS = 1000.0 / FRAMES_PER_SECOND
 
 
@@ -49,7 +49,7 @@ class Curve:
     network: str
     weights: str  # start or trained
     norms: Array  # of d loss_t / d x_{t-k}, mean over places t, shape (frames + 1,), k = 0 first
-    scale: float  # what clipping multiplies it with, 1 where it leaves it alone
+    scale: float  # the factor of clipping, 1 without
 
     @property
     def name(self) -> str:
@@ -61,25 +61,25 @@ class Curve:
         return self.norms * self.scale
 
     def reach(self, fraction: float = FAINT) -> int | None:
-        """The first k whose norm is below ``fraction`` of that at k = 0; None if there is none."""
+        """The first k whose norm is below ``fraction`` of that at k = 0; None if no norm is."""
         below = self.norms < fraction * self.norms[0]
         return int(below.argmax()) if below.any() else None
 
 
 class Network(nn.Module):
-    """What a gradient is measured of."""
+    """A network whose gradients are measured."""
 
     bins = _BINS
 
     def forward(self, features: Tensor) -> Tensor:
-        """(batch, frames, bins), of which frame :data:`AT` is t, to logits (batch, units)."""
+        """(batch, frames, bins) to the logits of frame :data:`AT`, (batch, units)."""
         raise NotImplementedError
 
 
 class SingleLayer(Network):
     """One recurrent layer that reads log-mel frames from left to right, and a linear head.
 
-    Its weights are as training begins with them, but for a gain of the recurrent ones, U.
+    Its weights are those at the start of training, with the recurrent ones, U, scaled by a gain.
     """
 
     def __init__(self, cell: str, gain: float = 1.0) -> None:
@@ -98,7 +98,7 @@ class SingleLayer(Network):
 
 
 class WholeModel(Network):
-    """An acoustic model, from its features to its main head."""
+    """An acoustic model from features to its main head."""
 
     def __init__(self, model: AcousticModel) -> None:
         super().__init__()
@@ -124,27 +124,27 @@ def single_layer(cell: str, gain: float = 1.0, seed: int = 1) -> SingleLayer:
 
 
 def untrained(checkpoint: Checkpoint, seed: int = 1) -> AcousticModel:
-    """The model of a checkpoint with weights as before its training."""
+    """The model of a checkpoint with its initial weights."""
     torch.manual_seed(seed)
     units = len(checkpoint.tokenizer), len(checkpoint.intermediate_tokenizer)
     return AcousticModel(checkpoint.model.config, *units)
 
 
-def long_enough(signal: Samples) -> bool:
-    """Whether a place t with enough frames before and behind it fits into a signal."""
+def is_long_enough(signal: Samples) -> bool:
+    """Whether a signal is long enough for a window."""
     return 1 + len(signal) // HOP >= _LENGTH
 
 
-def cut(signals: Sequence[Samples], bins: int = _BINS) -> Tensor:
-    """Windows around places t, evenly spaced in signals that are long enough.
+def cut_windows(signals: Sequence[Samples], bins: int = _BINS) -> Tensor:
+    """Cuts evenly spaced windows around frames t.
 
     Args:
-        signals: 16 kHz, at least one.
+        signals: 16 kHz, at least one, each :func:`is_long_enough`.
         bins: of the features.
 
     Returns:
-        Log-mel frames, each utterance normalised as a whole: (windows, frames, bins), t being
-        frame :data:`AT` of each.
+        Features, each utterance normalised as a whole: (windows, frames, bins), with t at frame
+        :data:`AT`.
     """
     each = -(-_WINDOWS // len(signals))
     windows = []
@@ -161,13 +161,13 @@ def measure(
 ) -> tuple[Array, float]:
     """The gradient of the loss at t with respect to each input up to t.
 
-    CTC gives no frame a target of its own. The loss at t is the negative logarithm of the
-    probability of a unit drawn at random: which one matters little for how the gradient changes
-    with k. All is computed in float64, since it may fall far below what float32 can hold.
+    CTC gives no frame a target of its own, so the loss at t is the negative log-probability of a
+    random unit; the choice hardly affects the course over k. Computed in float64: norms may fall
+    far below the range of float32.
 
     Args:
-        network: becomes float64.
-        features: what :func:`cut` gives.
+        network: is converted to float64.
+        features: from :func:`cut_windows`.
         clip_norm: the norm of the gradient of all parameters, of the mean loss over all windows,
             above which training scales it down to this norm.
         seed: of the units.
@@ -182,17 +182,17 @@ def measure(
         logits.shape[1], (len(logits),), generator=torch.Generator().manual_seed(seed)
     )
     loss = functional.cross_entropy(logits, units)
-    found, *of_weights = torch.autograd.grad(
+    input_gradient, *weight_gradients = torch.autograd.grad(
         loss, [inputs, *network.parameters()], allow_unused=True
     )
-    norm = nn.utils.get_total_norm([g for g in of_weights if g is not None])
-    norms = len(features) * found.norm(dim=-1).mean(dim=0)  # each window has its part of the mean
-    back = norms[AT - FRAMES : AT + 1].flip(0).numpy()
-    return back, min(1.0, clip_norm / max(float(norm), 1e-300))
+    norm = nn.utils.get_total_norm([g for g in weight_gradients if g is not None])
+    norms = len(features) * input_gradient.norm(dim=-1).mean(dim=0)  # undoes the mean over windows
+    by_distance = norms[AT - FRAMES : AT + 1].flip(0).numpy()
+    return by_distance, min(1.0, clip_norm / max(float(norm), 1e-300))
 
 
 def write_csv(path: str | Path, curves: Sequence[Curve]) -> None:
-    """Writes curves, one line for each network, its weights and k."""
+    """Writes curves as CSV, one line per network, weights and k."""
     with atomic(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["network", "weights", "k", "milliseconds", "norm", "norm_clipped"])

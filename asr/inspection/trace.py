@@ -1,8 +1,7 @@
-"""Gates and states of a model's recurrent layers at every frame, by the equations of
-asr.acoustic.cells.
+"""Gates and states of a model's recurrent layers at every frame, by the cells' equations.
 
-Torch's fused layers give away their outputs alone. Their weights are put into the cell that has
-the same equations, and this one is run on what the layer was given.
+Torch's fused layers return only their outputs. Their weights are copied into the cell of
+:mod:`asr.acoustic.cells` with the same equations, which is run on the layer's inputs.
 """
 
 from __future__ import annotations
@@ -28,22 +27,22 @@ _EQUATIONS: dict[type[nn.Module], type[Cell]] = {nn.LSTM: Lstm, nn.GRU: Gru, nn.
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """What a recurrent layer did with an utterance; arrays are (frames, units), times as heard.
+    """Gates, state and output of a recurrent layer; arrays are (frames, units) in order of time.
 
-    Units stand as in the layer's output: first those that read from left to right, then those that
-    read from right to left.
+    Units are ordered as in the layer's output: first those that read from left to right, then those
+    that read from right to left.
     """
 
     number: int  # of the layer, counted from 1
     hidden: int  # units of one direction
     seconds_per_frame: float
-    gates: Mapping[str, Array]  # forget, input and output; or update and reset; or none
-    state: Array  # the cell state c; the hidden state of cells that have no other
+    gates: Mapping[str, Array]  # forget, input, output; or update, reset; or none
+    state: Array  # the cell state c; the hidden state of cells without one
     output: Array  # the hidden state h
 
     @property
     def kept(self) -> Array | None:
-        """The part of its state that a unit keeps from one frame to the next.
+        """The fraction of its state that a unit keeps from frame to frame.
 
         The forget gate f of the LSTMs (1 - i where it is coupled), the update gate z of the GRU.
         """
@@ -58,25 +57,25 @@ class LayerTrace:
         return int(self.output.shape[1])
 
     def reads(self, unit: int) -> str:
-        """An arrow: from which side the unit, counted from 0, reads."""
+        """The reading direction of a unit, counted from 0, as an arrow."""
         return "→" if unit < self.hidden else "←"
 
 
 @torch.inference_mode()
 def trace(model: AcousticModel, features: Tensor) -> tuple[Emissions, list[LayerTrace]]:
-    """Lets a model hear one utterance, and looks on.
+    """Runs a model on one utterance and traces its recurrent layers.
 
     Args:
         model: in evaluation mode, on the CPU, with any of the cells.
         features: normalised log-mel frames, shape (frames, mel_bins).
 
     Returns:
-        What the model says, a batch of one, and its recurrent layers from below.
+        The emissions, a batch of one, and the recurrent layers from below.
     """
     layers = [module for module in model.encoder.modules() if isinstance(module, RecurrentLayer)]
-    given: list[Tensor] = []
+    layer_inputs: list[Tensor] = []
     hooks = [
-        layer.register_forward_pre_hook(lambda _, arguments: given.append(arguments[0]))
+        layer.register_forward_pre_hook(lambda _, arguments: layer_inputs.append(arguments[0]))
         for layer in layers
     ]
     try:
@@ -86,14 +85,14 @@ def trace(model: AcousticModel, features: Tensor) -> tuple[Emissions, list[Layer
             hook.remove()
     frame = 2 ** len(model.config.front_end.channels) / FRAMES_PER_SECOND
     traces = []
-    for number, (layer, inputs) in enumerate(zip(layers, given, strict=True), 1):
+    for number, (layer, inputs) in enumerate(zip(layers, layer_inputs, strict=True), 1):
         seconds = frame * model.encoder.frames_stacked(number)
         traces.append(_trace_layer(number, layer, inputs, seconds))
     return emissions, traces
 
 
 def equation_cell(half: nn.Module) -> Cell:
-    """The cell that a direction of a recurrent layer runs, torch's layers by their equations."""
+    """The cell of one direction of a recurrent layer, also for torch's fused layers."""
     if isinstance(half, Unrolled):
         return half.cell
     layer = half.layer
@@ -109,7 +108,7 @@ def _trace_layer(
     """Runs both directions on ``inputs``, shape (frames, 1, width)."""
     halves = [_run(equation_cell(layer.forwards), inputs)]
     if layer.backwards is not None:
-        there = _run(equation_cell(layer.backwards), inputs.flip(0))  # no padding, so all of it
+        there = _run(equation_cell(layer.backwards), inputs.flip(0))  # without padding
         halves.append({name: values[::-1] for name, values in there.items()})
     whole = {name: np.concatenate([half[name] for half in halves], axis=1) for name in halves[0]}
     c, h = whole.pop("c"), whole.pop("h")
@@ -128,7 +127,7 @@ def _run(cell: Cell, inputs: Tensor) -> dict[str, Array]:
 
 
 def _gates(cell: Cell, projected: Tensor, h: Tensor, c: Tensor) -> dict[str, Tensor]:
-    """The gates at all frames, in float64: a forget gate near 1 remembers by its distance from it.
+    """The gates at all frames, in float64, which resolves forget gates near 1.
 
     Args:
         projected: W x_t + b, shape (frames, blocks * hidden).

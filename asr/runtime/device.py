@@ -1,4 +1,4 @@
-"""Where and in which precision the arithmetic is done."""
+"""Choice of device and precision."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def choose_device(name: str = "auto") -> torch.device:
     Raises:
         AsrError: the device is not there.
     """
-    with warnings.catch_warnings():  # a machine without a driver is no reason to warn
+    with warnings.catch_warnings():  # torch warns about a missing driver
         warnings.simplefilter("ignore")
         has_cuda = torch.cuda.is_available()
     if name == "auto":
@@ -41,13 +41,13 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def choose_precision(precision: str, device: torch.device) -> str:
-    """Settles ``auto``: what trains faster here, measured on the CPU, known on CUDA.
+    """Resolves ``auto`` to the precision that trains fastest: measured on the CPU, fixed on CUDA.
 
-    On the CPU that is bfloat16 only where the processor multiplies it at full rate. On CUDA it is
-    float16, the only one in which torch lets cuDNN keep recurrent weights on the chip.
+    On the CPU bfloat16 wins only where the processor multiplies it at full rate. On CUDA float16 is
+    the only type for which torch lets cuDNN keep recurrent weights on the chip.
 
     Raises:
-        AsrError: the device can't train an LSTM in the precision that was asked for.
+        AsrError: the device can't train an LSTM in the requested precision.
     """
     if precision != "auto":
         if precision != "float32" and not math.isfinite(_step_seconds(precision, device)):
@@ -68,12 +68,11 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
 
 
 def _step_seconds(precision: str, device: torch.device) -> float:
-    """The best of three training steps of a small LSTM; infinity where the device has none.
+    """The fastest of three training steps of a small LSTM; infinity if the device can't run one.
 
-    Whether it has one is known only by trying: without AVX-512 oneDNN, for example, has no LSTM in
-    bfloat16.
+    Only a trial tells: oneDNN, for example, has no bfloat16 LSTM without AVX-512.
     """
-    with torch.random.fork_rng():  # what is tried here changes no later draw
+    with torch.random.fork_rng():  # the trial must not change later random draws
         layer = nn.LSTM(320, 320, device=device)
     inputs = torch.ones(100, 10, 320, device=device)
     times = []

@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the old one or the new one, never half of one."""
+"""Atomic writing of files, their digests, and error texts."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from asr.errors import AsrError
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """Yields a temporary path that takes the place of ``path`` if the block succeeds.
+    """Yields a temporary path that replaces ``path`` if the block succeeds.
 
-    The data is on disk before the name changes, so a kill or a power cut at any point leaves a
-    whole file under ``path``, the old or the new one. A device or a pipe stays what it is: there
-    ``path`` itself is yielded.
+    The data reaches the disk before the name changes: a kill or a power cut leaves the whole old or
+    the whole new file. For a device or a pipe, ``path`` itself is yielded.
 
     Raises:
-        AsrError: the file can't be written: no such place, no right to, no room.
+        AsrError: the file can't be written: no such folder, no permission, no space.
     """
     path = Path(path)
-    target = Path(os.path.realpath(path))  # a link goes on leading there
+    target = Path(os.path.realpath(path))  # a symbolic link stays one
     temporary = target.parent / f".{secrets.token_hex(8)}.tmp"  # short, however long the name is
     try:
         if _is_stream(path):
@@ -46,7 +45,7 @@ def write_text(path: str | Path, text: str) -> None:
     """Writes ``text`` to ``path`` as UTF-8, atomically.
 
     Raises:
-        AsrError: as :func:`atomic`, or the text holds what UTF-8 has no bytes for.
+        AsrError: as :func:`atomic`, or the text holds surrogates, which UTF-8 can't encode.
     """
     try:
         with atomic(path) as temporary:
@@ -59,12 +58,12 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def printable(path: str | Path) -> str:
-    """A path as text, even if its bytes are none."""
+    """A path as printable text; bytes that are no UTF-8 become escapes."""
     return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def remove(path: str | Path) -> None:
-    """Deletes a file, if it is there."""
+    """Deletes a file if it exists."""
     try:
         Path(path).unlink(missing_ok=True)
     except OSError as error:
@@ -72,7 +71,7 @@ def remove(path: str | Path) -> None:
 
 
 def digest(path: str | Path) -> str:
-    """The SHA-256 of a file, as hexadecimal digits."""
+    """The SHA-256 of a file in hexadecimal."""
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -81,7 +80,7 @@ def digest(path: str | Path) -> str:
 
 
 def why_unreadable(error: OSError) -> str:
-    """What went wrong with a file, in a few words: ``does not exist``, ``is a folder``, ..."""
+    """The cause of a read error in a few words: ``does not exist``, ``is a folder``, ..."""
     if isinstance(error, FileNotFoundError):
         return "does not exist"
     if isinstance(error, IsADirectoryError):
@@ -92,7 +91,7 @@ def why_unreadable(error: OSError) -> str:
 
 
 def _is_stream(path: Path) -> bool:
-    """Whether it is a device, a pipe, or a name for what the process has open: /dev/stdout."""
+    """Whether ``path`` is a device, a pipe, or an alias of an open file such as /dev/stdout."""
     folder = f"{os.path.realpath(path.parent)}/"
     if os.path.islink(path) and folder.startswith(("/dev/", "/proc/")):
         return True

@@ -1,4 +1,4 @@
-"""Ctrl-C in long work: it ends at the next place from which it can go on."""
+"""Ctrl-C and SIGTERM in long work, which ends at the next point it can resume from."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ class Interrupted(AsrError):
 
 @contextmanager
 def stop_signal() -> Iterator[Callable[[], bool]]:
-    """Inside, the first Ctrl-C (or SIGTERM) makes what is yielded true; a second one kills."""
-    asked = False
+    """Yields a function that returns True after the first Ctrl-C or SIGTERM; a second one kills."""
+    stopping = False
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
+    def request_stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
-        yield lambda: asked
+        yield lambda: stopping
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""Results that come as they are ready, put back into their order."""
+"""Reordering of results that arrive out of order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 
 
 def in_order(numbered: Iterable[tuple[int, Item]]) -> Iterator[Item]:
-    """Yields items by their numbers, from 0 on, each as soon as those before it are there."""
+    """Yields items by number from 0, each as soon as its predecessors have arrived."""
     early: dict[int, Item] = {}
     due = 0
     for number, item in numbered:

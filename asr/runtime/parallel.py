@@ -1,12 +1,9 @@
-"""Several things at once.
+"""Parallel execution of two calls or modules, and prefetching in a thread.
 
-A recurrent step is a small matrix product; two threads that share each of them spend their time
-waiting for one another. So on a CPU each half of a batch in training
-(:mod:`asr.training.gradients`), and each direction of a layer otherwise, is given a thread of its
-own. The results are the same to the bit as one after the other on one thread. On a GPU each
-direction is given a stream.
-
-What a step of training begins with does not wait for the step before: it is made in a thread, too.
+A recurrent step is a small matrix product; two threads that share one mostly wait for each other.
+So on a CPU each half of a training batch (:mod:`asr.training.gradients`), and each direction of a
+layer in inference, runs in a thread of its own. Results are the same to the bit as on one thread.
+On a GPU each direction runs in a stream of its own.
 """
 
 from __future__ import annotations
@@ -25,11 +22,11 @@ Result = TypeVar("Result")
 
 
 def run_in_threads(calls: Sequence[Callable[[], Result]]) -> list[Result]:
-    """The results of one or two calls, each in a thread if there are two or more to use.
+    """The results of one or two calls, each in a thread where torch may use two or more.
 
-    The first one's is always the same, and so is the other's: autograd goes through operations by
-    the numbers that they had in their thread, and sums rounded in another order would differ.
-    Torch keeps its modes for each thread, too: a call that needs one has to set it itself.
+    A call's position always maps to the same thread: autograd orders operations by their number
+    within a thread, and another order of sums would round differently. Torch's modes are per
+    thread: a call that needs one sets it itself.
     """
     if len(calls) < 2 or torch.get_num_threads() < 2:
         return [call() for call in calls]
@@ -40,9 +37,9 @@ def run_in_threads(calls: Sequence[Callable[[], Result]]) -> list[Result]:
 def apply_in_parallel(
     modules: tuple[nn.Module, nn.Module], inputs: tuple[Tensor, Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """Applies each module to its own input: on CUDA in two streams, on a CPU in two threads.
+    """Applies each module to its own input: in two streams on CUDA, in two threads on a CPU.
 
-    Where gradients are wanted on a CPU, one after the other.
+    With gradients on a CPU, one after the other.
     """
     if inputs[0].is_cuda:
         return _in_two_streams(modules, inputs)
@@ -63,7 +60,7 @@ def _infer(module: nn.Module, inputs: Tensor) -> Tensor:
 def _in_two_streams(
     modules: tuple[nn.Module, nn.Module], inputs: tuple[Tensor, Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """The backward pass takes the same streams: autograd sees to it."""
+    """Autograd runs the backward pass in the same streams."""
     here = torch.cuda.current_stream(inputs[0].device)
     there = _second_stream(inputs[0].device)
     there.wait_stream(here)
@@ -71,7 +68,7 @@ def _in_two_streams(
         right = modules[1](inputs[1])
     left = modules[0](inputs[0])
     here.wait_stream(there)
-    inputs[1].record_stream(there)  # or their memory might be used anew too early
+    inputs[1].record_stream(there)  # keeps the allocator from reusing their memory too early
     right.record_stream(here)
     return left, right
 
@@ -82,7 +79,7 @@ def _second_stream(device: torch.device) -> torch.cuda.Stream:
 
 
 def prefetch(items: Iterable[Item], make: Callable[[Item], Result]) -> Iterator[Result]:
-    """What ``make`` makes of each item, the next one in a thread while the last one is in use."""
+    """Yields ``make(item)`` for each item; a thread makes the next one while one is in use."""
     iterator = iter(items)
 
     def following() -> list[Result]:
@@ -101,10 +98,10 @@ def _pair() -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
 
 
 def _thread() -> ThreadPoolExecutor:
-    """A thread that shares none of torch's operations with other threads."""
+    """A thread whose torch operations are single-threaded."""
     own = torch.get_num_threads()
     pool = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
-    # Starts it: what it sets for itself is also what new threads begin with.
+    # Start it now: it sets its own thread count, which new threads inherit.
     pool.submit(torch.get_num_threads).result()
     torch.set_num_threads(own)
     return pool

@@ -1,4 +1,4 @@
-"""Progress bars on standard error, only where a person is looking."""
+"""Progress bars on standard error, shown on terminals only."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _REPORTED = 20
 
 
 def report_skipped(problems: Sequence[str]) -> None:
-    """Says what is left out of a training, the first twenty one by one."""
+    """Prints the utterances that a training skips, the first twenty one by one."""
     for problem in problems[:_REPORTED]:
         console.print(f"left out: {problem}", style="yellow", markup=False)
     if len(problems) > _REPORTED:
@@ -35,7 +35,7 @@ def report_skipped(problems: Sequence[str]) -> None:
 
 
 def bar(*columns: TextColumn) -> Progress:
-    """A progress bar with description, count, time left and further columns; gone when done."""
+    """A progress bar with description, count, time left and further columns; erased at the end."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -44,13 +44,13 @@ def bar(*columns: TextColumn) -> Progress:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        redirect_stdout=False,  # or results would go where the bar goes
+        redirect_stdout=False,  # results belong on standard output
         disable=not console.is_terminal,
     )
 
 
 def track(items: Iterable[Item], description: str, total: int) -> Iterator[Item]:
-    """Yields ``items`` and shows how many of ``total`` have come."""
+    """Yields ``items`` and shows how many of ``total`` were taken."""
     with bar() as progress:
         task = progress.add_task(description, total=total)
         for item in items:
@@ -65,12 +65,12 @@ def audio_bar(
     """A bar of seconds of audio, with the real-time factor.
 
     Args:
-        description: what is done with the audio.
-        total: counts the seconds there are; not called where nobody is looking.
+        description: of the work, such as ``transcribing``.
+        total: returns the seconds of audio; called on terminals only.
         shown: False for no bar.
 
     Yields:
-        What is to be told how many seconds have been done since.
+        A function that advances the bar by seconds of audio.
     """
     if not (shown and console.is_terminal):
         yield lambda seconds: None

@@ -1,4 +1,4 @@
-"""Text files as people write them: UTF-8, or what Windows calls Unicode."""
+"""Reading text files in UTF-8, or UTF-16 with a byte order mark."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def read_text(path: Path) -> str:
     """Reads a file of UTF-8, with or without byte order mark, or of UTF-16 with one.
 
     Raises:
-        AsrError: the file can't be read or is neither.
+        AsrError: the file can't be read or has another encoding.
     """
     try:
         data = path.read_bytes()
@@ -24,6 +24,6 @@ def read_text(path: Path) -> str:
         text = data.decode("utf-16" if utf16 else "utf-8-sig")
     except UnicodeDecodeError:
         text = "\0"
-    if "\0" in text:  # of UTF-16 without a mark, UTF-32, or no text at all
+    if "\0" in text:  # UTF-16 without a mark, UTF-32, or binary data
         raise AsrError(f"{path} is not UTF-8 text; save it as UTF-8")
     return text

@@ -1,4 +1,4 @@
-"""How many threads work at a time."""
+"""The number of threads that inference uses."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import os
 
 
 def count_threads() -> int:
-    """``OMP_NUM_THREADS``, as torch takes it; by default one for each core this process may use."""
-    wished = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]  # further ones are of nested work
-    if wished.isdigit() and int(wished):
-        return int(wished)
+    """``OMP_NUM_THREADS``, as torch reads it; by default one per core this process may use."""
+    requested = os.environ.get("OMP_NUM_THREADS", "").split(",")[
+        0
+    ]  # further values are for nested parallelism
+    if requested.isdigit() and int(requested):
+        return int(requested)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

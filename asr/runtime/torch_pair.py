@@ -1,4 +1,4 @@
-"""torchaudio, imported beside the torch that it was built with or not at all."""
+"""Imports torchaudio after checking that it was built for the installed torch."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ def check_pair(torch: str, torchaudio: str) -> None:
     """Checks that two installed versions belong together.
 
     Raises:
-        AsrError: they differ. Their binary interface does then too, and torchaudio's library ends
-            in an undefined symbol.
+        AsrError: they differ; torchaudio's library would then fail with an undefined symbol.
     """
     release = torch.partition("+")[0], torchaudio.partition("+")[0]  # without +cpu, +cu130
     if release[0] != release[1]:

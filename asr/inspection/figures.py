@@ -1,4 +1,4 @@
-"""Pictures as files, by matplotlib, which comes with the extra ``inspect``."""
+"""Figures of gates and gradients as files, by matplotlib, from the extra ``inspect``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from asr.audio.read import SAMPLE_RATE
 from asr.errors import AsrError
 from asr.features.log_mel import log_mel
 from asr.features.mel import FRAMES_PER_SECOND
 from asr.inspection.events import SILENCE
-from asr.inspection.gates import Layer, Listening
+from asr.inspection.gates import GateInspection, LayerInspection
 from asr.inspection.gradients import CLIP_NORM, Curve
 from asr.inspection.trace import Array
 from asr.runtime.files import atomic
@@ -33,12 +34,12 @@ _COLOURS = {
 }
 _STATE = "#6a5acd"
 _CYCLE = ("#1f6fb5", "#c25a12", "#2a8a4a", "#6a5acd", "#c2417c", "#0f9aa8", "#b08400", "#5d6773")
-_QUIET, _LOUD = 0.05, 0.998  # of all energies, those below and above look alike
+_QUIET, _LOUD = 0.05, 0.998  # quantiles of the energies where the colours saturate
 _DOTS = 100  # an inch
 
 
 def make_figure(width: float, height: float) -> Figure:
-    """An empty figure of so many inches.
+    """An empty figure, in inches.
 
     Raises:
         AsrError: matplotlib is missing.
@@ -52,10 +53,10 @@ def make_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def draw_gates(path: str | Path, listening: Listening, layer: Layer) -> None:
-    """One layer of a listening: log-mel, characters, gates and states, over time."""
+def draw_gates(path: str | Path, inspection: GateInspection, layer: LayerInspection) -> None:
+    """Draws log-mel, emissions, gates and states of one layer over time."""
     shown = layer.shown
-    width = min(30.0, max(9.0, 2.2 * listening.seconds))
+    width = min(30.0, max(9.0, 2.2 * inspection.seconds))
     figure = make_figure(width, 2.6 + 1.5 * len(shown))
     heights = [1.5, 0.6, *([0.8, 0.6] * len(shown))]
     rows: Sequence[Axes] = figure.subplots(
@@ -66,24 +67,24 @@ def draw_gates(path: str | Path, listening: Listening, layer: Layer) -> None:
         f"; half its units remember {_duration(memory.quantile(0.5))} or more" if memory else ""
     )
     figure.suptitle(
-        f"{Path(listening.audio).name}: layer {layer.number} of {len(listening.layers)}, "
-        f"{listening.cell}{remembers}. Grey: silence",
+        f"{Path(inspection.audio).name}: layer {layer.number} of {len(inspection.layers)}, "
+        f"{inspection.cell}{remembers}. Grey: silence",
         fontsize=10,
     )
-    _mel(rows[0], listening)
-    _characters(rows[1], listening)
+    _mel(rows[0], inspection)
+    _characters(rows[1], inspection)
     for index, unit in enumerate(shown):
         pair = rows[2 + 2 * index], rows[3 + 2 * index]
         _unit(*pair, layer, unit, legend=index == 0)
         for axes in pair:
-            _shade(axes, listening.events[SILENCE])
+            _shade(axes, inspection.events[SILENCE])
     rows[-1].set_xlabel("seconds")
-    rows[-1].set_xlim(0.0, listening.seconds)
+    rows[-1].set_xlim(0.0, inspection.seconds)
     _save(figure, path)
 
 
 def draw_gradients(path: str | Path, curves: Sequence[Curve]) -> None:
-    """Norms against k, without clipping and with it."""
+    """Draws norms against k, without and with clipping."""
     figure = make_figure(11.0, 4.6)
     plain, clipped = figure.subplots(1, 2, sharey=True)
     names = list(dict.fromkeys(curve.network for curve in curves))
@@ -94,7 +95,7 @@ def draw_gradients(path: str | Path, curves: Sequence[Curve]) -> None:
         for curve in curves:
             norms = curve.clipped if axes is clipped else curve.norms
             axes.semilogy(
-                # What has underflowed is not shown, nor may it stretch the axis.
+                # Underflowed norms are not drawn and must not stretch the axis.
                 np.where(norms > 0.0, norms, np.nan),
                 color=_CYCLE[names.index(curve.network) % len(_CYCLE)],
                 linestyle="--" if curve.weights == "trained" else "-",
@@ -112,50 +113,52 @@ def draw_gradients(path: str | Path, curves: Sequence[Curve]) -> None:
     _save(figure, path)
 
 
-def _mel(axes: Axes, listening: Listening) -> None:
-    mel = log_mel(torch.from_numpy(listening.samples)).numpy().T
+def _mel(axes: Axes, inspection: GateInspection) -> None:
+    from librosa.display import specshow  # needs matplotlib, which is optional
+
+    mel = log_mel(torch.from_numpy(inspection.samples)).numpy().T
     quiet, loud = np.quantile(mel, [_QUIET, _LOUD])
-    extent = (0.0, mel.shape[1] / FRAMES_PER_SECOND, 0.0, float(len(mel)))
-    axes.imshow(
+    specshow(
         mel,
-        origin="lower",
-        aspect="auto",
-        interpolation="nearest",
-        extent=extent,
+        x_coords=(np.arange(mel.shape[1]) + 0.5) / FRAMES_PER_SECOND,
+        y_axis="mel",
+        sr=SAMPLE_RATE,
+        ax=axes,
         cmap="inferno",
         vmin=quiet,
         vmax=loud,
+        rasterized=True,  # vector formats would hold a polygon for each value
     )
-    axes.set_ylabel("mel bin", fontsize=8)
+    axes.set_ylabel("Hz", fontsize=8)
     axes.tick_params(labelsize=7)
 
 
-def _characters(axes: Axes, listening: Listening) -> None:
-    """The probability of the blank, and every unit of the best path where it is emitted."""
-    probabilities = np.exp(listening.log_probs)
-    times = (np.arange(len(probabilities)) + 0.5) * listening.seconds_per_frame
+def _characters(axes: Axes, inspection: GateInspection) -> None:
+    """Draws the probability of the blank, and the units of the best path at their emissions."""
+    probabilities = np.exp(inspection.log_probs)
+    times = (np.arange(len(probabilities)) + 0.5) * inspection.seconds_per_frame
     axes.plot(times, probabilities[:, BLANK], color="0.7", linewidth=0.8)
     best = probabilities.argmax(axis=1)
     first = np.append(True, best[1:] != best[:-1]) & (best != BLANK)
     for frame in np.flatnonzero(first):
-        unit = listening.units[best[frame]].replace(" ", "␣")
+        unit = inspection.units[best[frame]].replace(" ", "␣")
         axes.text(times[frame], 0.5, unit, ha="center", va="center", fontsize=7, weight="bold")
     axes.set_ylim(-0.05, 1.05)
     axes.set_ylabel("blank", fontsize=8)
     axes.tick_params(labelsize=7)
 
 
-def _unit(gates: Axes, state: Axes, layer: Layer, unit: int, legend: bool) -> None:
+def _unit(gates: Axes, state: Axes, layer: LayerInspection, unit: int, legend: bool) -> None:
     trace = layer.trace
     times = (np.arange(trace.frames) + 0.5) * trace.seconds_per_frame
     for name, values in trace.gates.items():
         gates.plot(times, values[:, unit], color=_COLOURS[name], linewidth=1.0, label=name)
-    said = [f"unit {unit + 1} {trace.reads(unit)}"]
+    title = [f"unit {unit + 1} {trace.reads(unit)}"]
     if layer.memory is not None:
-        said.append(f"remembers {_duration(float(layer.memory.milliseconds[unit]))}")
-    follows = [f"{one.event} {one.correlations[unit]:+.2f}" for one in layer.followings]
-    said.append("follows " + ", ".join(follows).replace("-", "−"))
-    gates.set_title("; ".join(said), fontsize=8, loc="left", pad=2)
+        title.append(f"remembers {_duration(float(layer.memory.milliseconds[unit]))}")
+    follows = [f"{one.event} {one.correlations[unit]:+.2f}" for one in layer.correlations]
+    title.append("follows " + ", ".join(follows).replace("-", "−"))
+    gates.set_title("; ".join(title), fontsize=8, loc="left", pad=2)
     gates.set_ylim(-0.05, 1.05)
     gates.set_ylabel("gates", fontsize=8)
     gates.tick_params(labelsize=7)
@@ -171,7 +174,7 @@ def _unit(gates: Axes, state: Axes, layer: Layer, unit: int, legend: bool) -> No
 
 
 def _shade(axes: Axes, event: Array) -> None:
-    """A band from top to bottom wherever there is more of an event than not."""
+    """Shades the times at which an event is present."""
     present = np.pad(event > 0.5, 1)
     edges = np.flatnonzero(present[1:] != present[:-1]) / FRAMES_PER_SECOND
     for start, end in edges.reshape(-1, 2):
@@ -179,7 +182,7 @@ def _shade(axes: Axes, event: Array) -> None:
 
 
 def _duration(milliseconds: float) -> str:
-    """In seconds from 10 s on."""
+    """A duration, in seconds from 10 s on."""
     return f"{milliseconds:.0f} ms" if milliseconds < 10_000 else f"{milliseconds / 1000:.0f} s"
 
 
@@ -193,8 +196,8 @@ def _save(figure: Figure, path: str | Path) -> None:
 
 
 def _save_png(figure: Figure, path: Path) -> None:
-    """With a palette, which is as good to the eye and a quarter of the size."""
-    from PIL import Image  # which comes with matplotlib
+    """Saves with a palette, at a quarter of the size."""
+    from PIL import Image  # installed with matplotlib, which is optional
 
     painted = io.BytesIO()
     figure.savefig(painted, format="png", dpi=_DOTS)
