@@ -14,9 +14,9 @@ from torchaudio.functional import forced_align
 
 from asr import AsrError
 from asr.alignment import load_aligner
-from asr.alignment.excerpts import excerpts
+from asr.alignment.excerpts import cut_excerpts
 from asr.alignment.log_prob_rows import Rows
-from asr.alignment.result import timed
+from asr.alignment.result import time_words
 from asr.alignment.text_units import Spelling, spell
 from asr.alignment.viterbi import Spans, best_path
 from asr.alignment.writers import WRITERS
@@ -120,11 +120,11 @@ def test_rows_are_read_from_disk_as_from_memory(monkeypatch):
 def test_excerpts_believe_every_frame_once(seconds):
     signal = np.arange(round(seconds * SAMPLE_RATE), dtype=np.float32)
     for size in (len(signal), 50_000):
-        parts = list(excerpts(np.split(signal, range(size, len(signal), size))))
+        parts = list(cut_excerpts(np.split(signal, range(size, len(signal), size))))
         assert [part.last for part in parts] == [False] * (len(parts) - 1) + [True]
         assert (len(parts) == 1) == (seconds <= 32.0)
-        believed = [part.samples[part.first :][: part.believed] for part in parts]
-        np.testing.assert_array_equal(np.concatenate(believed), signal)
+        kept = [part.samples[part.first :][: part.kept] for part in parts]
+        np.testing.assert_array_equal(np.concatenate(kept), signal)
         assert max(len(part.samples) for part in parts) <= 32 * SAMPLE_RATE
         for frame in (0.01, 0.04, 0.08):
             grid = [np.rint(part.samples[:: round(frame * SAMPLE_RATE)]) for part in parts]
@@ -157,14 +157,14 @@ def test_frames_become_times():
     names = ["", *"HIYOU..", "", " "]
     start, end = np.array([5, 7, 9, 10, 12, 13]), np.array([6, 8, 10, 11, 13, 14])
     spans = Spans(start, end, np.log([0.5, 0.5, 0.01, 1.0, 1.0, 0.125]), -3.0)
-    first, second = timed(spelling, names, spans, 0.04, 0.6)
+    first, second = time_words(spelling, names, spans, 0.04, 0.6)
     assert (first.text, first.start, first.end, first.confidence) == ("HI", 0.2, 0.4, 0.5)
     assert [(u.text, u.start, u.end) for u in first.units] == [("H", 0.2, 0.28), ("I", 0.28, 0.4)]
     assert (second.text, second.start, second.end, second.confidence) == ("YOU", 0.4, 0.6, 0.5)
     # Four frames later there is a pause between them, and the recording goes on.
     later = np.array([0, 0, 4, 4, 4, 4])
     spans = replace(spans, start=start + later, end=end + later)
-    first, second = timed(spelling, names, spans, 0.04, 2.0)
+    first, second = time_words(spelling, names, spans, 0.04, 2.0)
     assert (first.end, second.start, second.end) == (0.4, 0.56, 0.8)
 
 
@@ -178,8 +178,8 @@ def test_words_are_in_order_and_made_of_their_phones(aligned, librivox):
         for before, after in pairwise(alignment.words):
             assert before.start < before.end <= after.start
         for word in alignment.words:
-            said = [phones.units[unit] for unit in phones.encode(word.text)]
-            assert [unit.text for unit in word.units] == said
+            expected = [phones.units[unit] for unit in phones.encode(word.text)]
+            assert [unit.text for unit in word.units] == expected
             assert (word.units[0].start, word.units[-1].end) == (word.start, word.end)
             assert all(before.end == after.start for before, after in pairwise(word.units))
             assert all(unit.start < unit.end for unit in word.units)

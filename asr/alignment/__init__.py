@@ -1,4 +1,4 @@
-"""Forced alignment: when the words of a known text were said.
+"""Forced alignment of recordings with their texts.
 
 >>> from asr.alignment import align
 >>> [(word.text, word.start) for word in align("speech.wav", "hello world").words]
@@ -22,13 +22,13 @@ def align(
 
     Args:
         audio: the file, of any length.
-        text: what is said in it.
+        text: its transcript.
         model: a model's folder or the name of a bundled one; by default the bundled default.
         device: ``cpu``, ``cuda`` or ``auto``.
 
     Raises:
-        AsrError: the audio can't be read, the text can't be spelled, they don't fit, or there is
-            no such model or device.
+        AsrError: the audio can't be read, the text can't be spelled or does not fit the audio, or
+            there is no such model or device.
     """
     return load_aligner(model, device).align(audio, text)
 
@@ -41,7 +41,7 @@ def load_aligner(model: str | Path | None = None, device: str = "auto") -> Align
         device: ``cpu``, ``cuda`` or ``auto``.
 
     Raises:
-        AsrError: there is no such model or device, or a file is missing or damaged.
+        AsrError: there is no such model or device, or a file of the model is missing or damaged.
     """
     from asr.acoustic.folder import open_model
     from asr.decoding import make_decoder
@@ -52,7 +52,7 @@ def load_aligner(model: str | Path | None = None, device: str = "auto") -> Align
     folder = open_model(model)
     head: HeadName = "main"
     if folder.tokenizer.kind == BpeTokenizer.kind and folder.config.intermediate_layer:
-        head = "intermediate"  # pieces of words say little of when a word began
+        head = "intermediate"  # pieces of words time the start of a word badly
     tokenizer = folder.tokenizer_of(head)
-    decoder = make_decoder("greedy", tokenizer)  # nothing is decoded
+    decoder = make_decoder("greedy", tokenizer)  # required by Recogniser, but never decodes
     return Aligner(Recogniser(load_engine(folder, device), tokenizer, decoder, head))

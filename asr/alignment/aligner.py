@@ -1,4 +1,4 @@
-"""Recordings and their texts to alignments, in batches, with bad pairs set aside."""
+"""Aligns recordings with their texts in batches; a bad pair does not affect the others."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.alignment.excerpts import Excerpt, excerpts
+from asr.alignment.excerpts import Excerpt, cut_excerpts
 from asr.alignment.log_prob_rows import Rows
-from asr.alignment.result import Alignment, timed
+from asr.alignment.result import Alignment, time_words
 from asr.alignment.text_units import Spelling, spell
 from asr.alignment.viterbi import best_path
 from asr.audio.read import SAMPLE_RATE, audio_duration, read_pieces
@@ -22,16 +22,15 @@ from asr.runtime.ordered import in_order
 from asr.transcription.recogniser import Recogniser
 
 _WINDOW = 16  # batches whose files are sorted by length together
-_SHORTEST = 0.001  # seconds that the last frame has at least: no unit is of no length
+_SHORTEST = 0.001  # seconds, the least length of the last frame
 
 
 class Aligner:
-    """A model that finds a known text in a recording.
+    """Aligns recordings of any length with their texts.
 
-    The text must be what is said, in order: words that are missing in it or too much in it shift
-    their neighbours, and show as words of low confidence. A recording may have any length: the
-    model hears it in pieces (:mod:`asr.alignment.excerpts`), and the search needs little memory
-    (:mod:`asr.alignment.viterbi`).
+    The text must be verbatim: missing or superfluous words shift their neighbours and show as words
+    of low confidence. The model encodes a recording in excerpts (:mod:`asr.alignment.excerpts`),
+    and the search needs little memory (:mod:`asr.alignment.viterbi`).
     """
 
     def __init__(self, recogniser: Recogniser) -> None:
@@ -42,11 +41,11 @@ class Aligner:
 
         Args:
             audio: the file.
-            text: what is said in it, in any form that :func:`asr.text.normalise` takes.
-            batch_size: excerpts of a long recording that the model hears at a time.
+            text: its transcript, in any form that :func:`asr.text.normalise` takes.
+            batch_size: excerpts of a long recording that the model encodes at a time.
 
         Raises:
-            AsrError: the audio can't be read, the text can't be spelled, or they don't fit.
+            AsrError: the audio can't be read, or the text can't be spelled or does not fit it.
         """
         (result,) = self.align_files([(audio, text)], batch_size)
         if isinstance(result, AsrError):
@@ -59,15 +58,15 @@ class Aligner:
         batch_size: int = 8,
         progress: Callable[[float], object] | None = None,
     ) -> Iterator[Alignment | AsrError]:
-        """Aligns recordings; a bad pair gives its error and disturbs no other.
+        """Aligns recordings; a bad pair yields its error.
 
         Args:
             pairs: audio files and their texts.
-            batch_size: short recordings, or excerpts of long ones, that the model hears at a time.
-            progress: is told again and again how many seconds of audio have been heard since.
+            batch_size: short recordings, or excerpts of long ones, encoded at a time.
+            progress: receives the seconds of audio encoded since its last call.
 
         Yields:
-            For each pair, in the order given, its alignment or what is wrong with it.
+            For each pair, in the order given, its alignment or its error.
         """
         yield from in_order(self.as_done(pairs, batch_size, progress))
 
@@ -77,8 +76,8 @@ class Aligner:
         batch_size: int = 8,
         progress: Callable[[float], object] | None = None,
     ) -> Iterator[tuple[int, Alignment | AsrError]]:
-        """What :meth:`align_files` yields, each as soon as it is there, behind its index."""
-        tell = progress or (lambda seconds: None)
+        """As :meth:`align_files`, but each result as soon as it is ready, with its index."""
+        advance = progress or (lambda seconds: None)
         remaining = enumerate(pairs)
         while window := list(islice(remaining, _WINDOW * batch_size)):
             jobs = []
@@ -88,10 +87,10 @@ class Aligner:
                     jobs.append(_Job(index, Path(audio), length, self._spell(text, audio)))
                 except AsrError as error:
                     yield index, error
-            jobs.sort(key=lambda job: job.length)  # a batch of like lengths has little padding
-            heard = _hear(jobs)
-            while batch := list(islice(heard, batch_size)):
-                yield from self._take_in(batch, tell)
+            jobs.sort(key=lambda job: job.length)  # similar lengths need little padding
+            parts = _cut_all(jobs)
+            while batch := list(islice(parts, batch_size)):
+                yield from self._encode(batch, advance)
 
     def _spell(self, text: str, audio: str | Path) -> Spelling:
         try:
@@ -99,19 +98,19 @@ class Aligner:
         except AsrError as error:
             raise AsrError(f"{audio} can't be aligned: {error}") from error
 
-    def _take_in(
-        self, batch: Sequence[tuple[_Job, Excerpt | AsrError]], tell: Callable[[float], object]
+    def _encode(
+        self, batch: Sequence[tuple[_Job, Excerpt | AsrError]], advance: Callable[[float], object]
     ) -> Iterator[tuple[int, Alignment | AsrError]]:
-        """Yields what is done with the batch."""
-        yield from ((job.index, bad) for job, bad in batch if isinstance(bad, AsrError))
+        """Encodes a batch of excerpts; yields the results of recordings that it completes."""
+        yield from ((job.index, error) for job, error in batch if isinstance(error, AsrError))
         good = [(job, excerpt) for job, excerpt in batch if isinstance(excerpt, Excerpt)]
         if not good:
             return
         log_probs, lengths = self._recogniser.log_probs([excerpt.samples for _, excerpt in good])
-        said = zip(good, log_probs, lengths.tolist(), strict=True)
-        for (job, excerpt), rows, length in said:
+        emissions = zip(good, log_probs, lengths.tolist(), strict=True)
+        for (job, excerpt), rows, length in emissions:
             job.add(excerpt, rows[:length], self._recogniser.seconds_per_frame)
-            tell(excerpt.believed / SAMPLE_RATE)
+            advance(excerpt.kept / SAMPLE_RATE)
             if excerpt.last:
                 yield job.index, self._finish(job)
 
@@ -131,19 +130,19 @@ class Aligner:
             text=" ".join(job.spelling.words),
             score=spans.score,
             unit_kind=tokenizer.kind,
-            words=timed(job.spelling, tokenizer.units, spans, frame, job.seconds),
+            words=time_words(job.spelling, tokenizer.units, spans, frame, job.seconds),
         )
 
 
 @dataclass
 class _Job:
-    """A pair on its way."""
+    """A recording with its text, while its excerpts are encoded."""
 
     index: int
     audio: Path
-    length: float  # seconds, as the header has it
+    length: float  # seconds, by the header
     spelling: Spelling
-    samples: int = 0  # that the model has heard
+    samples: int = 0  # encoded so far
     rows: Rows | None = None
 
     @property
@@ -151,22 +150,22 @@ class _Job:
         return self.samples / SAMPLE_RATE
 
     def add(self, excerpt: Excerpt, rows: NDArray[np.float32], seconds_per_frame: float) -> None:
-        """Takes in what the model says about an excerpt, shape (frames, units)."""
+        """Appends the log-probabilities of an excerpt, shape (frames, units)."""
         if self.rows is None:
             self.rows = Rows(rows.shape[1])
-        self.samples += excerpt.believed
-        believed = rows[excerpt.frames(seconds_per_frame)]
-        if excerpt.last:  # the model rounds up: what begins behind the end is no time to be in
+        self.samples += excerpt.kept
+        kept = rows[excerpt.frames(seconds_per_frame)]
+        if excerpt.last:  # the model rounds up: frames that begin behind the end are dropped
             inside = math.ceil((self.seconds - _SHORTEST) / seconds_per_frame)
-            believed = believed[: max(inside - len(self.rows), 0)]
-        self.rows.append(believed)
+            kept = kept[: max(inside - len(self.rows), 0)]
+        self.rows.append(kept)
 
 
-def _hear(jobs: Iterable[_Job]) -> Iterator[tuple[_Job, Excerpt | AsrError]]:
-    """The excerpts of all recordings; where one can't be read on, what is wrong with it."""
+def _cut_all(jobs: Iterable[_Job]) -> Iterator[tuple[_Job, Excerpt | AsrError]]:
+    """The excerpts of all recordings; a recording that can't be read ends with its error."""
     for job in jobs:
         try:
-            for excerpt in excerpts(read_pieces(job.audio)):
+            for excerpt in cut_excerpts(read_pieces(job.audio)):
                 yield job, excerpt
         except AsrError as error:
             yield job, error

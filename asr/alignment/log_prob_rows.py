@@ -1,4 +1,4 @@
-"""The log-probabilities of one recording, on disk once they are many."""
+"""Log-probabilities of one recording, in memory or, when large, in a temporary file."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _IN_MEMORY = 32 << 20  # bytes: about three hours of characters at 25 frames a s
 
 
 class Rows:
-    """Frames of log-probabilities, added at the end, read anywhere.
+    """Frames of log-probabilities with appending and random reading.
 
     Args:
-        units: how many units there are, the blank included.
+        units: number of units, the blank included.
     """
 
     def __init__(self, units: int) -> None:
@@ -23,11 +23,11 @@ class Rows:
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
 
     def __len__(self) -> int:
-        """The frames there are."""
+        """The number of frames."""
         return self._frames
 
     def append(self, rows: NDArray[np.float32]) -> None:
-        """Adds frames, shape (frames, units)."""
+        """Appends frames, shape (frames, units)."""
         self._file.seek(0, 2)
         self._file.write(rows.astype(np.float32, copy=False).tobytes())
         self._frames += len(rows)
@@ -40,5 +40,5 @@ class Rows:
         return np.frombuffer(data, np.float32).reshape(-1, self._units)
 
     def close(self) -> None:
-        """Gives back memory and disk."""
+        """Frees memory and disk."""
         self._file.close()

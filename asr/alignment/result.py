@@ -1,76 +1,80 @@
-"""What an alignment says: words and units with their times."""
+"""The result of an alignment: words and units with times and confidences."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from asr.alignment.text_units import Spelling
 from asr.alignment.viterbi import Spans
 
-# How long a word before a pause sounds on behind its last unit: 83 ms in the median at pauses of
-# dev-clean, by the energy.
+# A word before a pause lasts this long behind its last unit: the median by energy at pauses of
+# dev-clean is 83 ms.
 _LINGER = 0.08  # seconds
-_PAUSE = 0.16  # seconds between units that make a pause; less is a stop's closure or no gap at all
+_PAUSE = 0.16  # seconds, the shortest pause between words; a stop's closure is shorter
 
 
 @dataclass(frozen=True)
 class AlignedUnit:
-    """A unit of the model, such as a character, and when it was said."""
+    """A unit of the model, such as a character, with its time."""
 
     text: str
     start: float  # seconds
     end: float  # seconds
-    confidence: float  # 0 to 1: the mean probability (geometric) of the unit in its frames
+    confidence: float  # 0 to 1, the geometric mean of the unit's probability in its frames
 
 
 @dataclass(frozen=True)
 class AlignedWord:
-    """A word of the text, in normal form, and when it was said."""
+    """A word of the text, in normal form, with its time."""
 
     text: str
     start: float  # seconds
     end: float  # seconds
-    confidence: float  # 0 to 1: the mean (geometric) of those of its units
+    confidence: float  # 0 to 1, the geometric mean of its units' confidences
     units: tuple[AlignedUnit, ...]
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """When the words of a text were said in a recording."""
+    """A recording aligned with its text."""
 
     audio_filepath: str
     duration: float  # seconds
     text: str  # in normal form
-    score: float  # natural logarithm of the probability of the alignment
-    unit_kind: str  # what the units are: characters, bpe or phones
+    score: float  # natural logarithm of the probability of the best path
+    unit_kind: str  # characters, bpe or phones
     words: tuple[AlignedWord, ...]
 
+    def to_json(self) -> dict[str, Any]:
+        """All fields, with words and units as nested objects."""
+        return asdict(self)
 
-def timed(
+
+def time_words(
     spelling: Spelling,
     names: Sequence[str],
     spans: Spans,
     seconds_per_frame: float,
     duration: float,
 ) -> tuple[AlignedWord, ...]:
-    """Frames to times.
+    """Converts the frames of units to times of words.
 
-    A CTC model emits a unit in one or two frames, about where its sound begins, and blanks until
-    the next. So a word begins with the first frame of its first unit. It ends where the next word
-    begins, unless there are 160 ms or more between its last unit and that: then there is a pause,
-    which belongs to no word, and the word ends 80 ms behind its last unit. What the model emits
-    between words says nothing of times. Within a word each unit lasts until the next begins.
+    A CTC model emits a unit in one or two frames near the start of its sound, then blanks. So a
+    word begins with the first frame of its first unit. It ends where the next word begins, unless
+    its last unit lies 160 ms or more before: then a pause follows, and the word ends 80 ms behind
+    its last unit. Word separators have no times. Within a word, a unit lasts until the next begins.
 
     Args:
         spelling: the words and their units.
         names: the tokenizer's units.
         spans: the frames of the units.
         seconds_per_frame: how long a frame lasts.
-        duration: of the recording in seconds; nothing ends behind it.
+        duration: of the recording in seconds, the latest end of a word.
     """
 
     def seconds(time: float) -> float:

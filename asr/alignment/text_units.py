@@ -1,4 +1,4 @@
-"""A text as the units that a model is to be aligned with, word by word."""
+"""A text as a sequence of model units, with the span of each word."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _SHOWN = 5  # words that can't be spelled, in a message
 
 @dataclass(frozen=True)
 class Spelling:
-    """Words and their units; between words there may be a unit that belongs to neither."""
+    """Words and their units; separators between words belong to none."""
 
     words: tuple[str, ...]
     units: tuple[int, ...]  # of the whole text
-    spans: tuple[tuple[int, int], ...]  # for each word its first unit and the one behind its last
+    spans: tuple[tuple[int, int], ...]  # of each word in units: first, and last + 1
 
 
 def spell(text: str, tokenizer: Tokenizer) -> Spelling:
-    """Normalises ``text`` and spells it.
+    """Normalises ``text`` and encodes it in units.
 
     Raises:
-        AsrError: it holds no words, or words that the units can't spell.
+        AsrError: the text holds no words, or words that the units can't spell.
     """
     words = tuple(normalise(text).split())
     if not words:

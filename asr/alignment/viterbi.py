@@ -2,16 +2,16 @@
 maximum in place of the sum; Kürzinger et al. 2020, arXiv 2007.09127).
 
 The trellis of five hours has 450,000 frames times 700,000 states. torchaudio's ``forced_align``
-keeps a byte for each, which is fine for some minutes; a beam would keep few, but loses its way
-where the audio says something that the text lacks. Here two things bound memory and time instead:
+keeps a byte for each, which suits minutes; a beam would prune the right path where the audio holds
+speech that the text lacks. Two techniques bound memory and time instead:
 
-*Checkpoints.* The way back is not kept. Only the scores of every 4,096th frame are, and from there
-the frames behind are searched once more, the last block first. A path that ends a block at some
-unit began it at most 4,096 units before, so this costs little, and the result is exact.
+*Checkpoints.* Backpointers are not kept. The scores of every 4,096th frame are, from which blocks
+are searched again, the last block first. A path that ends a block at some unit began it at most
+4,096 units before, so the second search is cheap, and the result is exact.
 
-*A window.* Of a text of more than 32,768 units (some 40 minutes of speech), only that many are
-searched at a time, around the best so far: a path may stray from it by 20 minutes of speech either
-way before it is lost. If the end of the text can't be reached, the window is doubled.
+*A window.* Of a text of more than 32,768 units (some 40 minutes of speech), only a window of that
+size around the best unit is searched: a path may deviate by 20 minutes of speech. If the end of the
+text is not reached, the window doubles.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _WINDOW = 32_768  # units
 
 _LOST = np.float32(-np.inf)
 
-# How a state was reached: bits of one byte for the unit and for the blank before it.
+# Backpointers of a unit and of the blank before it, as bits of one byte.
 _FROM_BLANK = 1  # to the unit, from the blank before it
 _FROM_UNIT = 2  # to the unit, from the unit before it
 _BLANK_FROM_UNIT = 4  # to the blank, from the unit before it
@@ -44,7 +44,7 @@ Indices = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Spans:
-    """Where the units of a text are on its best path; the arrays have the shape (units,)."""
+    """Frames of the units on the best path; arrays of shape (units,)."""
 
     start: Indices  # the first frame of each unit
     end: Indices  # the frame behind its last one
@@ -53,34 +53,34 @@ class Spans:
 
 
 class _Scores(NamedTuple):
-    """Of the best paths up to a frame, by the state of a window of units that they end in."""
+    """Scores of the best paths to the states of a window of units, at one frame."""
 
-    first: int  # the unit that the window begins with
+    first: int  # the first unit of the window
     blank: Floats  # of the blank before each unit, and of that behind the last: (units + 1,)
     unit: Floats  # of each unit, (units,)
-    base: float  # to be added to all of them
+    base: float  # offset of all scores
 
     def best(self) -> int:
-        """The unit that the best path is at, seen from the window's first."""
+        """The unit of the best path, relative to the window."""
         return int(np.maximum(self.blank[:-1], self.unit).argmax())
 
 
 def best_path(
     rows: Rows, units: Sequence[int], *, window: int = _WINDOW, block: int = _BLOCK
 ) -> Spans:
-    """Finds the likeliest of all CTC paths that spell ``units`` and nothing else.
+    """Finds the likeliest CTC path that emits exactly ``units``.
 
     Args:
         rows: natural logarithms of the probabilities of all units, the blank first.
         units: the text, without blanks; at least one.
-        window: how many of them are searched at a time.
+        window: units searched at a time.
         block: frames between checkpoints, no more than half the window.
 
     Raises:
         AsrError: there are too few frames for the units, or a value that is not a number.
     """
     text = np.asarray(units, np.uint16)
-    fresh = np.append(True, text[1:] != text[:-1])  # need no blank before them
+    fresh = np.append(True, text[1:] != text[:-1])  # units that need no blank before them
     needed = len(text) + int((~fresh).sum())
     if needed > len(rows):
         raise AsrError(
@@ -119,21 +119,21 @@ def best_path(
             in_unit,
             (spans.start, spans.end, spans.log_prob),
         )
-    spans.log_prob[:] /= spans.end - spans.start  # blank frames lie between the spans only
+    spans.log_prob[:] /= spans.end - spans.start  # spans hold no blank frames
     return spans
 
 
 def _search(
     rows: Rows, text: NDArray[np.uint16], fresh: NDArray[np.bool_], window: int, block: int
 ) -> tuple[list[_Scores], _Scores]:
-    """The scores before each block and behind the last."""
+    """The scores before each block, and those behind the last."""
     size = min(window, len(text))
     blank, unit = np.full(size + 1, _LOST), np.full(size, _LOST)
-    blank[0] = 0.0  # as if a blank came before the first frame
+    blank[0] = 0.0  # the path starts in a blank before the first frame
     scores = _Scores(0, blank, unit, 0.0)
     checkpoints = []
     for start in range(0, len(rows), block):
-        scores = _moved(scores, len(text))
+        scores = _move_window(scores, len(text))
         checkpoints.append(scores)
         inside = slice(scores.first, scores.first + size)
         frames = rows.read(start, start + block)
@@ -142,11 +142,11 @@ def _search(
     return checkpoints, scores
 
 
-def _moved(scores: _Scores, units: int) -> _Scores:
-    """The same with the best in the middle of the window, which never goes back."""
+def _move_window(scores: _Scores, units: int) -> _Scores:
+    """Moves the window forwards until the best unit is in its middle."""
     size = len(scores.unit)
     shift = min(max(scores.best() - size // 2, 0), units - size - scores.first)
-    # Close to zero again, or the sums of hours would round away what sets them apart.
+    # Rescaled to zero: after hours, float32 sums could not tell neighbouring states apart.
     peak = max(scores.blank.max(), scores.unit.max())
     blank, unit = np.full(size + 1, _LOST), np.full(size, _LOST)
     blank[: size + 1 - shift] = scores.blank[shift:] - peak
@@ -162,11 +162,11 @@ def _advance(
     blank: Floats,
     unit: Floats,
 ) -> tuple[Floats, Floats]:
-    """The scores behind ``rows``, from those before them."""
+    """Advances the scores over ``rows``."""
     size = len(text)
     next_blank, next_unit = np.full_like(blank, _LOST), np.full_like(unit, _LOST)
     blank, unit = blank.copy(), unit.copy()
-    reached = 0  # units that a path can be at: one more with each frame
+    reached = 0  # reachable units: one more with each frame
     for k in range(size):
         if unit[k] > _LOST or blank[k] > _LOST:
             reached = k + 1
@@ -204,29 +204,29 @@ def _trace(
     in_unit: bool,
     spans: tuple[Indices, Indices, NDArray[np.float64]],
 ) -> tuple[int, bool]:
-    """Follows the path that ends ``rows`` at a unit, or at the blank before it, to their begin.
+    """Traces the path that ends ``rows`` at a unit, or at the blank before it, back to their start.
 
     Args:
         rows: the frames, from ``first_frame`` on.
         text: all units.
-        fresh: whether each is another than the one before it.
-        lowest: the first unit that the path can come from.
+        fresh: whether each differs from its predecessor.
+        lowest: the first unit that the path can start from.
         blank: scores before the frames, from ``lowest`` up to ``at``.
         unit: likewise.
         at: where the path ends.
         in_unit: whether that is the unit itself.
-        spans: starts, ends and sums of log-probabilities of all units, to be filled in.
+        spans: starts, ends and sums of log-probabilities of all units, filled in place.
 
     Returns:
-        Where the path begins, as ``at`` and ``in_unit``.
+        The start of the path, as ``at`` and ``in_unit``.
     """
     starts, ends, sums = spans
     size = at + 1 - lowest
-    way = np.zeros((len(rows), size), np.uint8)
-    blank, unit = blank.copy(), np.append(unit, _LOST)  # behind the last unit there is a blank only
+    backpointers = np.zeros((len(rows), size), np.uint8)
+    blank, unit = blank.copy(), np.append(unit, _LOST)  # the last blank has no unit
     for t in range(len(rows)):
         row = rows[t]
-        for k in range(size - 1, -1, -1):  # downwards: what a state comes from is still the old one
+        for k in range(size - 1, -1, -1):  # downwards: predecessors still hold the previous frame
             here = lowest + k
             before = unit[k - 1] if k > 0 else _LOST
             how = 0
@@ -241,10 +241,10 @@ def _trace(
                 blank[k] = before
                 how |= _BLANK_FROM_UNIT
             blank[k] += row[BLANK]
-            way[t, k] = how
+            backpointers[t, k] = how
     k = at - lowest
     for t in range(len(rows) - 1, -1, -1):
-        how = way[t, k]
+        how = backpointers[t, k]
         if in_unit:
             here = lowest + k
             frame = first_frame + t

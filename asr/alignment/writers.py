@@ -1,18 +1,17 @@
-"""How alignments are written: one small function for each format."""
+"""Alignment output formats, one function each: CTM, JSON, TextGrid."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
 
 from asr.alignment.result import AlignedUnit, AlignedWord, Alignment
 from asr.config.choices import ALIGNMENT_FORMATS
 
 
 def to_ctm(alignment: Alignment, name: str) -> str:
-    """NIST's time-marked words: recording, channel, start, duration, word, confidence."""
-    recording = "_".join(name.split())  # fields are apart by white space
+    """NIST's CTM: recording, channel, start, duration, word, confidence."""
+    recording = "_".join(name.split())  # white space separates fields
     return "".join(
         f"{recording} 1 {word.start:.3f} {word.end - word.start:.3f} {word.text} "
         f"{word.confidence:.4f}\n"
@@ -21,14 +20,14 @@ def to_ctm(alignment: Alignment, name: str) -> str:
 
 
 def to_json(alignment: Alignment, name: str) -> str:
-    """One JSON object on one line, with all there is."""
-    return json.dumps({"id": name, **asdict(alignment)}, ensure_ascii=False) + "\n"
+    """All fields as one JSON object on one line."""
+    return json.dumps({"id": name, **alignment.to_json()}, ensure_ascii=False) + "\n"
 
 
 def to_textgrid(alignment: Alignment, name: str) -> str:
     """Praat's long text format, with a tier of words and one of units.
 
-    The intervals of a tier leave no time out, so pauses have intervals too, with empty labels.
+    A tier covers the whole recording: pauses are intervals with empty labels.
     """
     end = round(alignment.duration, 3)
     words = _tiled(alignment.words, end)
@@ -48,7 +47,7 @@ def to_textgrid(alignment: Alignment, name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-# Each takes an alignment and a name for the recording; by the extension of the format's files.
+# By file extension; each takes an alignment and the name of the recording.
 WRITERS: dict[str, Callable[[Alignment, str], str]] = dict(
     zip(ALIGNMENT_FORMATS, (to_ctm, to_json, to_textgrid), strict=True)
 )

@@ -121,6 +121,7 @@ def _mel(axes: Axes, inspection: GateInspection) -> None:
     specshow(
         mel,
         x_coords=(np.arange(mel.shape[1]) + 0.5) / FRAMES_PER_SECOND,
+        x_axis="s",
         y_axis="mel",
         sr=SAMPLE_RATE,
         ax=axes,
@@ -129,6 +130,7 @@ def _mel(axes: Axes, inspection: GateInspection) -> None:
         vmax=loud,
         rasterized=True,  # vector formats would hold a polygon for each value
     )
+    axes.set_xlabel("")  # the lowest row has it
     axes.set_ylabel("Hz", fontsize=8)
     axes.tick_params(labelsize=7)
 
