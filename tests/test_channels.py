@@ -61,6 +61,21 @@ def test_levels_are_clipped(speech):
     assert channels.change_level(speech, -20.0) == pytest.approx(speech / 10, abs=1e-6)
 
 
+def loudest_frequency(signal):
+    spectrum = np.abs(np.fft.rfft(signal * np.hanning(len(signal))))
+    return spectrum.argmax() * SAMPLE_RATE / len(signal)
+
+
+def test_tempo_and_pitch_change_one_without_the_other():
+    time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    tone = np.sin(2 * np.pi * 440 * time).astype(np.float32)
+    fast, high = channels.change_tempo(tone, 1.25), channels.change_pitch(tone, 12.0)
+    assert len(fast) == pytest.approx(len(tone) / 1.25, abs=1)
+    assert loudest_frequency(fast) == pytest.approx(440, abs=3)
+    assert len(high) == len(tone)
+    assert loudest_frequency(high) == pytest.approx(880, abs=3)
+
+
 def test_silence_stays_silence():
     silence = np.zeros(1600, np.float32)
     assert not channels.add_noise(silence, 10.0, 1.0, chance()).any()
@@ -84,11 +99,13 @@ def test_the_script_writes_data_sets_that_can_be_read(tmp_path, librivox):
     arguments = [script, tmp_path / "clips.jsonl", "-o", tmp_path / "out"]
     subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
     manifests = sorted((tmp_path / "out").glob("*.jsonl"))
-    assert len(manifests) == 7
+    assert len(manifests) == 10
     for manifest in manifests:
         for utterance, clip in zip(read_manifest(manifest), librivox[:3], strict=True):
             assert utterance.text == clip.text
             clean = load_audio(clip.audio_filepath)
             heard = load_audio(utterance.audio_filepath)
-            assert abs(len(heard) - len(clean)) < 0.15 * SAMPLE_RATE  # a codec pads
+            tempo = {"fast": 1.3, "slow": 0.7}.get(manifest.stem.rsplit("-")[-1], 1.0)
+            assert len(heard) == pytest.approx(len(clean) / tempo, abs=1)
+            assert utterance.duration == pytest.approx(len(heard) / SAMPLE_RATE, abs=1e-3)
             assert not np.array_equal(heard[: len(clean)], clean[: len(heard)])

@@ -1,1 +1,1 @@
-"""Sound files to 16 kHz samples, segmentation at pauses, simulated degradation."""
+"""Reading audio files as 16 kHz samples, segmentation at pauses, simulated degradation."""

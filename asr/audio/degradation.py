@@ -1,7 +1,7 @@
-"""What lies between a mouth and a recording: noise, a room, the telephone, the distance.
+"""Simulated degradation of recordings: noise, reverberation, telephone, level, tempo, pitch.
 
-Each is a function of a signal and of chance, used twice: training hears its speech through them
-(:class:`asr.config.schema.AugmentConfig`), and scripts/degrade makes test sets with them.
+Used by training augmentation (:class:`asr.config.schema.AugmentConfig`), and by scripts/degrade for
+test sets.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from asr.audio.read import SAMPLE_RATE, Samples
 Random = np.random.Generator
 
 TELEPHONE_RATE = 8_000  # Hz
+_VOCODER = 512  # samples, 32 ms: longer windows smear plosives
 _TELEPHONE_BAND = (300.0, 3400.0)  # Hz, ITU-T G.712
-_NEAREST_WALL = 0.002  # seconds until the first reflection
+_FIRST_REFLECTION = 0.002  # seconds, the delay of the first reflection
 
 
 def add_noise(samples: Samples, decibels: float, slope: float, random: Random) -> Samples:
@@ -26,16 +27,16 @@ def add_noise(samples: Samples, decibels: float, slope: float, random: Random) -
 
     Args:
         samples: a signal, shape (samples,).
-        decibels: power of the signal, its pauses included, over that of the noise.
-        slope: of the noise's power towards high frequencies: 0 is white noise, 1 pink, 2 brown.
-        random: where the noise comes from.
+        decibels: signal-to-noise ratio, pauses of the signal included.
+        slope: exponent of the noise's power over 1 / frequency: 0 is white, 1 pink, 2 brown.
+        random: source of the noise.
     """
-    from scipy import fft  # here, because transcribing needs none of this
+    from scipy import fft  # slow to import
 
-    length = fft.next_fast_len(len(samples), real=True)  # a prime one takes 26 times as long
+    length = fft.next_fast_len(len(samples), real=True)  # a prime length takes 26 times as long
     spectrum = fft.rfft(random.standard_normal(length, np.float32))
     hertz = fft.rfftfreq(length, 1 / SAMPLE_RATE).astype(np.float32)
-    spectrum *= np.maximum(hertz, 50.0) ** (-slope / 2)  # below 50 Hz there is no speech to cover
+    spectrum *= np.maximum(hertz, 50.0) ** (-slope / 2)  # flat below 50 Hz, where no speech is
     return mix(samples, fft.irfft(spectrum, length)[: len(samples)], decibels)
 
 
@@ -50,49 +51,69 @@ def mix(samples: Samples, other: NDArray[np.floating], decibels: float) -> Sampl
 
 
 def add_echo(samples: Samples, seconds: float, decibels: float, random: Random) -> Samples:
-    """Plays a signal in a room, made of decaying noise (Moorer 1979).
+    """Adds reverberation by decaying noise (Moorer 1979).
 
     Args:
         samples: a signal, shape (samples,).
-        seconds: in which the room's sound falls by 60 dB (T60).
-        decibels: power of the direct sound over that of all reflections.
-        random: where the reflections come from.
+        seconds: reverberation time (T60).
+        decibels: ratio of direct to reverberant power.
+        random: source of the reflections.
     """
-    from scipy.signal import fftconvolve  # here, because transcribing needs none of this
+    from scipy.signal import fftconvolve  # slow to import
 
     time = np.arange(1, max(2, int(seconds * SAMPLE_RATE))) / SAMPLE_RATE
     tail = random.standard_normal(len(time)) * 10.0 ** (-3.0 * time / seconds)
-    tail[: int(_NEAREST_WALL * SAMPLE_RATE)] = 0.0
+    tail[: int(_FIRST_REFLECTION * SAMPLE_RATE)] = 0.0
     tail *= 10.0 ** (-decibels / 20.0) / math.sqrt(max(1e-12, float(np.square(tail).sum())))
     room = np.concatenate([[1.0], tail])
-    heard: Samples = fftconvolve(samples, room)[: len(samples)].astype(np.float32)
-    return heard
+    reverberant: Samples = fftconvolve(samples, room)[: len(samples)].astype(np.float32)
+    return reverberant
 
 
 def telephone(samples: Samples) -> NDArray[np.float32]:
-    """The telephone's band at its rate of 8 kHz, companded to 8 bits by the mu-law (G.711)."""
+    """Telephone speech at 8 kHz: band-limited, companded to 8 bits by the mu-law (G.711)."""
     import soxr
     from scipy.signal import sosfilt
 
-    narrow = soxr.resample(samples, SAMPLE_RATE, TELEPHONE_RATE)
-    narrow = np.clip(sosfilt(_telephone_filter(), narrow), -1.0, 1.0)
-    steps = np.rint(127.5 * np.sign(narrow) * np.log1p(255.0 * np.abs(narrow)) / math.log(256.0))
+    narrowband = soxr.resample(samples, SAMPLE_RATE, TELEPHONE_RATE)
+    narrowband = np.clip(sosfilt(_telephone_filter(), narrowband), -1.0, 1.0)
+    steps = np.rint(
+        127.5 * np.sign(narrowband) * np.log1p(255.0 * np.abs(narrowband)) / math.log(256.0)
+    )
     companded = np.sign(steps) * np.expm1(np.abs(steps) / 127.5 * math.log(256.0)) / 255.0
     return np.asarray(companded, np.float32)
 
 
 def through_telephone(samples: Samples) -> Samples:
-    """What a 16 kHz recogniser gets of :func:`telephone`, as long as ``samples``."""
+    """:func:`telephone` brought back to 16 kHz, as long as ``samples``."""
     import soxr
 
     wide = soxr.resample(telephone(samples), TELEPHONE_RATE, SAMPLE_RATE)
-    heard: Samples = np.pad(wide, (0, max(0, len(samples) - len(wide))))[: len(samples)]
-    return heard
+    padded: Samples = np.pad(wide, (0, max(0, len(samples) - len(wide))))[: len(samples)]
+    return padded
 
 
 def change_level(samples: Samples, decibels: float) -> Samples:
-    """Louder or softer; what is too loud is clipped, as in a recorder."""
+    """Changes the level; samples beyond full scale are clipped."""
     changed: Samples = np.clip(samples * np.float32(10.0 ** (decibels / 20.0)), -1.0, 1.0)
+    return changed
+
+
+def change_tempo(samples: Samples, factor: float) -> Samples:
+    """Speaks faster by ``factor`` at the same pitch, by a phase vocoder."""
+    import librosa  # slow to import
+
+    changed: Samples = librosa.effects.time_stretch(samples, rate=factor, n_fft=_VOCODER)
+    return changed
+
+
+def change_pitch(samples: Samples, semitones: float) -> Samples:
+    """Raises the pitch by ``semitones``, formants included, at the same tempo."""
+    import librosa  # slow to import
+
+    changed: Samples = librosa.effects.pitch_shift(
+        samples, sr=SAMPLE_RATE, n_steps=semitones, n_fft=_VOCODER
+    )
     return changed
 
 

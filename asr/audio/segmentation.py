@@ -1,20 +1,17 @@
-"""Long audio to stretches that a model can hear as one utterance each.
+"""Segmentation of long recordings at pauses, into stretches that are decoded one by one.
 
-A model knows utterances of some seconds: their features are normalised over the whole
-(:mod:`asr.features.log_mel`), and each direction of it reads to the end. So a recording is cut at
-its pauses, where nothing is said that a cut could harm.
+Models are trained on utterances of some seconds: features are normalised over a whole utterance
+(:mod:`asr.features.log_mel`), and both directions of the network read to its ends. So a recording
+is cut at pauses, where a cut harms no word.
 
-Pauses are found by energy alone. Neither a voice activity detector nor the model's own blanks
-would serve better: what is wanted is not where speech is, which the recogniser tells by itself,
-but one quiet place every few seconds, and a wrong guess costs nothing as long as the place is
-quiet. A detector is one more network to install and to trust, and must be right about music and
-voices that it never heard. Blanks are not there before the model has heard the audio, normalised
-over a stretch that is yet to be chosen, and stand inside words too. Levels cost next to nothing, do
-not depend on the model, and adapt to the recording: quiet is the lowest quarter of what lies
-between its background and its speech.
+Pauses are found by energy. The task is not speech detection, which the recogniser does, but to find
+one quiet place every few seconds; a wrong guess is harmless as long as the place is quiet. A voice
+activity detector would be one more network to install and trust. The model's blanks require
+features normalised over a stretch that is not chosen yet, and occur inside words too. Levels are
+cheap, independent of the model, and relative to the recording: quiet is the lowest quarter between
+its background and its speech.
 
-Where nobody pauses, stretches overlap, and :mod:`asr.transcription.overlap` joins what was heard in
-both.
+Without a pause, stretches overlap, and :mod:`asr.transcription.overlap` merges their words.
 """
 
 from __future__ import annotations
@@ -27,35 +24,37 @@ from numpy.typing import NDArray
 
 from asr.audio.read import SAMPLE_RATE, Samples
 
-LONGEST = 36.0  # seconds; a recording that is no longer stays whole, as all of LibriSpeech's do
+LONGEST = 36.0  # seconds; shorter recordings stay whole, as all of LibriSpeech do
 
 _HOP = 160  # samples from one level to the next, 10 ms
 _PER_SECOND = SAMPLE_RATE // _HOP
-_SMOOTHED = 5  # levels that are averaged: a glottal pulse is no burst, the gap behind it no pause
+_SMOOTHED = 5  # levels averaged: smooths glottal pulses and the gaps between them
 
 # In levels:
-_VIEW = int(LONGEST * _PER_SECOND)  # how far a cut is planned ahead
-_LEAST = 5 * _PER_SECOND  # of a stretch, unless a break ends it
-_MOST = 20 * _PER_SECOND  # of a stretch
-_OVERLAP = 4 * _PER_SECOND  # of two stretches without a pause between them
+_VIEW = int(LONGEST * _PER_SECOND)  # lookahead of a cut
+_LEAST = 5 * _PER_SECOND  # least length of a stretch, unless a break ends it
+_MOST = 20 * _PER_SECOND  # greatest length of a stretch
+_OVERLAP = 4 * _PER_SECOND  # of stretches without a pause between them
 _PAUSE = _PER_SECOND // 5  # the shortest; a stop's closure is shorter
-_BREAK = 2 * _PER_SECOND  # a pause that always ends a stretch: the model knows no longer ones
-_MARGIN = _PER_SECOND // 2  # how much of a pause stays at either side of speech
+_BREAK = (
+    2 * _PER_SECOND
+)  # a pause that always ends a stretch: training utterances have no longer ones
+_MARGIN = _PER_SECOND // 2  # of a pause, kept at either side of speech
 
 # In decibels:
-_NOTHING = -100.0  # of full scale; below, features show the constant that is added to the power
-_RANGE = 48.0  # below the speech, how far a background counts; gates and splices leave nothing
-_STEADY = 6.0  # between background and loudest: no speech is as even, its least is some 28
-_ABOVE_BACKGROUND = 3.0  # what a background's own ups and downs reach
+_NOTHING = -100.0  # of full scale; below, features show the floor added to the power
+_RANGE = 48.0  # greatest distance of background and speech; noise gates leave no background
+_STEADY = 6.0  # greatest range of steady noise; that of speech is 28 or more
+_ABOVE_BACKGROUND = 3.0  # fluctuation of a background
 
 Levels = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """A part of a recording that is to be heard as one utterance."""
+    """A part of a recording that is decoded as one utterance."""
 
-    first: int  # sample of the recording at which it begins
+    first: int  # index of its first sample in the recording
     samples: Samples  # 16 kHz
 
     @property
@@ -70,24 +69,24 @@ class Stretch:
 
 
 def split(pieces: Iterable[Samples], overlap: bool = True) -> Iterator[Stretch]:
-    """Cuts a recording, reading no further ahead than :data:`LONGEST`.
+    """Cuts a recording, reading ahead by at most :data:`LONGEST`.
 
-    A recording of at most :data:`LONGEST` is one stretch. Of a longer one, each cut is in the
-    longest pause that makes a stretch of 5 to 20 s, or in the first of 2 s or more; of longer
-    silences half a second stays at either side. Where there is no pause, stretches are 20 s long
-    and overlap by 4 s. Stretches in which nothing can have been said are left out.
+    A recording of up to :data:`LONGEST` is one stretch. In a longer one, each cut is in the longest
+    pause that makes a stretch of 5 to 20 s, or in the first pause of 2 s or more; half a second of
+    it stays at either side. Without a pause, stretches are 20 s long and overlap by 4 s. Silent
+    stretches are dropped.
 
     Args:
         pieces: 16 kHz samples, each of any length.
-        overlap: False to cut at the quietest moment where there is no pause.
+        overlap: False to cut at the quietest moment instead of overlapping.
     """
     unread = iter(pieces)
     held = np.zeros(0, np.float32)
-    first = 0  # sample of the recording at which ``held`` begins
+    first = 0  # index in the recording of the first sample of ``held``
     whole = _VIEW * _HOP
     while True:
         arrived = [held]
-        missing = whole + 1 - len(held)  # one more than is looked at shows whether there is more
+        missing = whole + 1 - len(held)  # one sample more tells whether the recording goes on
         while missing > 0 and (piece := next(unread, None)) is not None:
             arrived.append(piece)
             missing -= len(piece)
@@ -118,9 +117,9 @@ def is_silent(samples: Samples) -> bool:
 
 
 def levels(samples: Samples) -> Levels:
-    """How loud it is every 10 ms, in decibels of full scale, shape (samples // 160,).
+    """Levels every 10 ms in decibels of full scale, shape (samples // 160,).
 
-    After a pre-emphasis, which counts rumble and hum for little and fricatives for much.
+    Pre-emphasis attenuates rumble and hum and raises fricatives.
     """
     count = len(samples) // _HOP
     emphasised = samples.astype(np.float64)
@@ -138,11 +137,11 @@ def quiet(found: Levels) -> NDArray[np.bool_]:
 
 
 def _next_cut(samples: Samples, final: bool, overlap: bool) -> tuple[int, int, int]:
-    """Where the next stretch begins and ends in ``samples``, and where what follows begins.
+    """Start and end of the next stretch in ``samples``, and the start of the remainder.
 
     Args:
         samples: the recording from the last cut on.
-        final: whether it ends with these.
+        final: whether the recording ends with these.
         overlap: whether stretches may overlap.
     """
     found = levels(samples)
@@ -154,7 +153,7 @@ def _next_cut(samples: Samples, final: bool, overlap: bool) -> tuple[int, int, i
         begin = max(0, silence - _MARGIN)
         if final and silence == count:
             return 0, 0, len(samples)
-        if not final and begin > _MARGIN:  # too little is in view to plan from there
+        if not final and begin > _MARGIN:  # the lookahead from there would be too short
             return 0, 0, begin * _HOP
     breaks = [start for start, stop in pauses if stop - start >= _BREAK]
     if breaks and breaks[0] <= begin + _MOST:
@@ -165,7 +164,7 @@ def _next_cut(samples: Samples, final: bool, overlap: bool) -> tuple[int, int, i
             end = min(count, pauses[-1][0] + _MARGIN)
     else:
         least, most = begin + _LEAST, begin + _MOST
-        if final:  # leave enough for the last one
+        if final:  # the last stretch needs its least length
             most = min(most, count - _LEAST)
         within = [(start, stop) for start, stop in pauses if start < most and stop > least]
         if within:
@@ -177,13 +176,13 @@ def _next_cut(samples: Samples, final: bool, overlap: bool) -> tuple[int, int, i
             following = end - _OVERLAP
         else:
             end = following = least + int(found[least:most].argmin())
-    if final and following == count:  # with what is left of a hop
+    if final and following == count:  # the end includes the rest of a hop
         return begin * _HOP, len(samples) if end == count else end * _HOP, len(samples)
     return begin * _HOP, end * _HOP, following * _HOP
 
 
 def _pauses(found: Levels) -> list[tuple[int, int]]:
-    """Where it is quiet for long enough: first and behind the last level of each pause."""
+    """Pauses as ranges of levels."""
     if len(found) == 0:
         return []
     edges = np.flatnonzero(np.diff(np.concatenate([[False], quiet(found), [False]])))
@@ -192,6 +191,6 @@ def _pauses(found: Levels) -> list[tuple[int, int]]:
 
 
 def _spread(found: Levels) -> tuple[float, float]:
-    """The levels of background and speech, of however little speech there is."""
+    """The levels of background and speech, robust to a small share of speech."""
     low, high = np.percentile(found, [5, 99])
     return max(float(low), float(high) - _RANGE), float(high)
