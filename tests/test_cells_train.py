@@ -42,7 +42,9 @@ def kill_midway(recipe, output, settings):
     """Starts a training in a process of its own, and kills it once it has saved its state."""
     command = [sys.executable, "-m", "asr", "train", str(recipe), f"output={output}", *settings]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    deadline = time.monotonic() + 120
     while not (output / "state.pt").exists() and process.poll() is None:
+        assert time.monotonic() < deadline, "the training saves no state"
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     said, _ = process.communicate(timeout=60)
