@@ -231,7 +231,5 @@ def test_a_set_may_be_a_corpus_known_by_name(corpus, librivox, tmp_path):
 
 def test_a_corpus_that_is_not_known_is_refused_before_training(corpus):
     recipe = load_recipe("tiny.yaml", ["data.corpora={x: {corpus: timit}}"])
-    with pytest.raises(
-        AsrError, match=r"corpora\.x names the corpus timit, .*known are arctic"
-    ):
+    with pytest.raises(AsrError, match=r"corpora\.x names the corpus timit, .*known are arctic"):
         run(recipe, [corpus])
