@@ -39,8 +39,8 @@ from asr.errors import AsrError
 from asr.evaluation.evaluate import describe_run, evaluate, read_data
 from asr.runtime.files import digest, remove, write_text
 from asr.runtime.progress import console
-from asr.scoring.results import to_record
-from asr.scoring.tables import print_table, to_markdown
+from asr.scoring.console_tables import print_table, to_markdown
+from asr.scoring.figures import Figures, summarise
 from asr.tokenizers.tokenizer import PhoneTokenizer
 from asr.training.acoustic import train
 from asr.training.dataset import manifest_path
@@ -67,7 +67,7 @@ def run(
         download: fetch the subsets that are missing in ``root``.
 
     Returns:
-        One record for each test set and decoder (:func:`asr.scoring.results.to_record`), and one
+        One record for each test set and decoder (:class:`asr.scoring.figures.Figures`), and one
         sentence for each utterance that could not be scored or tuned on.
     """
     _check(recipe, texts)
@@ -95,9 +95,10 @@ def run(
         failures += (f"not tuned on: {failure}" for failure in untuned)
     records = _evaluate(recipe, model, configs, origin)
     failures += (f"not scored: {failure}" for record in records for failure in record["failures"])
+    sets = [Figures.from_json(record) for record in records]
     card = (model / CARD).read_text(encoding="utf-8")
-    write_text(model / CARD, with_results(card, to_markdown(records, _tuned_on(recipe.data))))
-    print_table(records, f"{recipe.name} ({model})", console)
+    write_text(model / CARD, with_results(card, to_markdown(sets, _tuned_on(recipe.data))))
+    print_table(sets, f"{recipe.name} ({model})", console)
     return records, list(dict.fromkeys(failures))  # every decoder has the same
 
 
@@ -322,7 +323,7 @@ def _evaluate(
         transcriber = asr.load(model, device=recipe.train.device, **settings)
         evaluation = evaluate(transcriber, test_set)
         failures = {"failures": list(evaluation.failures)}
-        records.append(to_record(evaluation) | describe_run(transcriber) | failures)
+        records.append(summarise(evaluation, describe_run(transcriber)).to_json() | failures)
         write_text(results, json.dumps({"made_from": made_from, "sets": records}, indent=2) + "\n")
     return records
 

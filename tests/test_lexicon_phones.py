@@ -15,7 +15,7 @@ from asr.lexicon import Lexicon
 from asr.lexicon.build import build_lexicon
 from asr.lexicon.pronouncer import english
 from asr.scoring.error_rates import score
-from asr.scoring.results import to_record
+from asr.scoring.figures import summarise
 from asr.tokenizers.tokenizer import BLANK, PhoneTokenizer, UnrepresentableText, load_tokenizer
 from asr.training.acoustic import train
 
@@ -106,5 +106,5 @@ def test_a_model_of_phones_trains_and_is_scored_by_phones(tmp_path, librivox, ca
     references = [tokenizer.transcript(clip.text) for clip in librivox]
     assert [reference.text for reference in result.references] == references
     assert result.score == score(references, result.hypotheses)
-    record = to_record(result)
+    record = summarise(result).to_json()
     assert (record["scored"], record["cer"]) == ("phones", None)

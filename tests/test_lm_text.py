@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr.corpora import text as reading
+from asr.corpora import text_blocks as reading
 from asr.corpora.manifest import Utterance, write_manifest
-from asr.corpora.text import STDIN, read_blocks
+from asr.corpora.text_blocks import STDIN, read_blocks
 from asr.errors import AsrError
 from asr.ngram.model import EOS
 from asr.ngram.vocabulary import choose_words, read_corpus

@@ -19,7 +19,8 @@ from asr.evaluation.evaluate import DataSet, describe_run, evaluate
 from asr.evaluation.report import pictures
 from asr.evaluation.report.write import write_report
 from asr.features.log_mel import log_mel
-from asr.scoring.results import pool, to_details, to_record
+from asr.scoring.figures import summarise
+from asr.scoring.results import pool
 
 needs_browser = pytest.mark.skipif(
     not (CHROMIUM and CHROMEDRIVER), reason="chromium and chromedriver are not there"
@@ -40,7 +41,7 @@ def evaluation(transcriber, librivox):
 
 def write(path, transcriber, evaluations, **options):
     records = [
-        to_record(e) | describe_run(transcriber) | to_details(e)
+        summarise(e, describe_run(transcriber), details=True)
         for e in [*evaluations, pool(evaluations)][: 1 if len(evaluations) == 1 else None]
     ]
     write_report(path, evaluations, records, transcriber.recogniser, "bundled", **options)

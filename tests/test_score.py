@@ -5,7 +5,7 @@ import jiwer
 import numpy as np
 import pytest
 
-from asr.scoring.bootstrap import SEED, interval, redraw, resampling_units
+from asr.scoring.bootstrap import SEED, interval, resample, resampling_units
 from asr.scoring.error_rates import Errors, align, picture, right_words, score
 from asr.scoring.realign import fits
 
@@ -156,7 +156,7 @@ def test_speakers_are_redrawn_whole_where_they_are_known():
 def test_the_interval_is_that_of_a_plain_bootstrap():
     errors = [Errors(n, e, 0, 0) for n, e in [(5, 1), (9, 0), (3, 3), (12, 2), (7, 1)]]
     units = resampling_units([None] * 5)
-    (wrong, words), *others = redraw([units.sum([1, 0, 3, 2, 1]), units.sum([5, 9, 3, 12, 7])])
+    (wrong, words), *others = resample([units.sum([1, 0, 3, 2, 1]), units.sum([5, 9, 3, 12, 7])])
     assert others == []
     drawn = np.random.default_rng(SEED).integers(0, 5, (len(words), 5), dtype=np.uint16)
     rates = [
@@ -168,5 +168,5 @@ def test_the_interval_is_that_of_a_plain_bootstrap():
 
 
 @pytest.mark.parametrize("errors", [[], [Errors(3, 1, 0, 0)], [Errors(0, 0, 0, 1)] * 9])
-def test_no_interval_where_there_is_nothing_to_redraw(errors):
+def test_no_interval_where_there_is_nothing_to_resample(errors):
     assert interval(errors, [None] * len(errors)) is None

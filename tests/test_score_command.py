@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -9,9 +10,10 @@ from rich.console import Console
 from asr.cli import main as cli
 from asr.corpora.manifest import write_manifest
 from asr.errors import AsrError
+from asr.scoring.console_tables import print_table
+from asr.scoring.figures import RunSetup, summarise
 from asr.scoring.pairing import Paired, UtteranceText, read_transcripts, with_speakers
-from asr.scoring.results import from_pairs, to_record
-from asr.scoring.tables import print_table
+from asr.scoring.results import score_pairs
 
 TEXTS = {"ann-1": "HELLO THERE", "ann-2": "", "bob-1": "GOOD (UH) MORNING"}
 FORMS = {
@@ -102,15 +104,15 @@ def test_no_figure_is_ever_cut(terminal):
     said = [UtteranceText(str(n), "ONE TWO") for n in range(90)]
     heard = ["ONE", "THREE FOUR", "ONE TWO"] * 30
     names = ["train-clean-360-of-the-other-year", "a"]
-    records = [
-        to_record(from_pairs(name, Paired(said, heard, [], [])))
-        | {"decoder": "beam + LM, rescored twice", "rtf": 0.01}
+    run = RunSetup("beam + LM, rescored twice", "cpu", 1)
+    sets = [
+        replace(summarise(score_pairs(name, Paired(said, heard, [], [])), run), rtf=0.01)
         for name in names
     ]
     shown = io.StringIO()
     console = Console(file=shown, force_terminal=bool(terminal), width=terminal or 80)
-    print_table(records, "", console)
-    low, high = records[0]["wer_interval"]
+    print_table(sets, "", console)
+    low, high = sets[0].wer_interval
     figures = f"90 180 50.00 {100 * low:.2f}-{100 * high:.2f} 60 30 0"
     lines = shown.getvalue().splitlines()
     assert sum(figures in " ".join(line.split()) for line in lines) == 2

@@ -12,7 +12,7 @@ from asr.cli import main as cli
 from asr.errors import AsrError
 from asr.scoring.error_rates import score
 from asr.scoring.pairing import Paired, UtteranceText
-from asr.scoring.results import Evaluation, from_pairs
+from asr.scoring.results import Evaluation, score_pairs
 from asr.scoring.sclite import write_sclite
 from asr.transcript import Word
 
@@ -81,7 +81,7 @@ def test_stm_and_ctm_files_give_the_same_counts(tmp_path):
 
 def test_without_times_there_are_trn_files_alone(tmp_path):
     said = [UtteranceText("a", "ONE TWO"), UtteranceText("b", "")]
-    files = write_sclite(tmp_path, from_pairs("h", Paired(said, ["ONE", ""], [], [])))
+    files = write_sclite(tmp_path, score_pairs("h", Paired(said, ["ONE", ""], [], [])))
     assert [path.name for path in files] == ["h.ref.trn", "h.hyp.trn"]
     assert [path.read_text() for path in files] == ["ONE TWO (a)\n(b)\n", "ONE (a)\n(b)\n"]
 
@@ -107,5 +107,5 @@ def test_a_speaker_is_one_word_of_an_stm_file(tmp_path):
 def test_what_sclite_would_misread_is_refused(tmp_path, name, text, message):
     paired = Paired([UtteranceText(name, text)], ["ONE"], [], [])
     with pytest.raises(AsrError, match=re.escape(message)):
-        write_sclite(tmp_path, from_pairs("h", paired))
+        write_sclite(tmp_path, score_pairs("h", paired))
     assert list(tmp_path.iterdir()) == []

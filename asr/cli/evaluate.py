@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 
 from rich.console import Console
@@ -16,13 +17,14 @@ from asr.cli.transcriber import load_transcriber
 from asr.errors import AsrError
 from asr.evaluation.evaluate import DataSet, describe_run, evaluate, read_sets
 from asr.runtime.files import write_text
-from asr.scoring.results import pool, to_details, to_record
+from asr.scoring.console_tables import print_alignments, print_details, print_table
+from asr.scoring.figures import summarise
+from asr.scoring.results import pool
 from asr.scoring.sclite import check_id, write_sclite
-from asr.scoring.tables import print_alignments, print_details, print_table
 
 
 def run(options: argparse.Namespace) -> int:
-    """Error rates on data sets."""
+    """Transcribes data sets and scores the transcripts."""
     sets = read_sets(options.data)
     _check_outputs(options, sets)
     transcriber = load_transcriber(options)
@@ -31,12 +33,11 @@ def run(options: argparse.Namespace) -> int:
         for failure in result.failures:
             complain(f"not scored: {failure}")
     rows = [*results, pool(results)] if options.pool else results
-    described = describe_run(transcriber)
-    records = [to_record(row) | described for row in rows]
-    if options.details or options.json or options.report:
-        records = [record | to_details(row) for record, row in zip(records, rows, strict=True)]
+    run_setup = describe_run(transcriber)
+    details = bool(options.details or options.json or options.report)
+    sets_figures = [summarise(row, run_setup, details=details) for row in rows]
 
-    # What took long to get comes first: nothing that is shown or drawn can lose it.
+    # Files come first: whatever fails while printing or drawing, the long work is not lost.
     outputs: list[Callable[[], object]] = []
     if options.hyp:
         lines = [
@@ -48,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
     if options.sclite:
         outputs += [partial(write_sclite, options.sclite, result) for result in results]
     if options.json:
-        report = {"model": options.model, **described, "sets": records}
+        figures_json = [figures.to_json() for figures in sets_figures]
+        report = {"model": options.model, **asdict(run_setup), "sets": figures_json}
         outputs.append(partial(write_text, options.json, json.dumps(report, indent=2) + "\n"))
     written = write_all(outputs)
 
@@ -56,10 +58,11 @@ def run(options: argparse.Namespace) -> int:
     if options.alignments:
         for result in results:
             print_alignments(result, console)
-    print_table(records, f"{described['threads']} threads, {described['device']}", console)
+    print_table(sets_figures, f"{run_setup.threads} threads, {run_setup.device}", console)
     if options.details:
-        for record in records:
-            print_details(record["name"], record, console)
+        for figures in sets_figures:
+            if figures.details:
+                print_details(figures.name, figures.details, console)
     if options.report:
         # Not above: its pictures need torch, which an evaluation on the CPU does not.
         from asr.evaluation.report.write import write_report
@@ -68,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
             write_report,
             options.report,
             results,
-            records,
+            sets_figures,
             transcriber.recogniser,
             str(options.model or DEFAULT_MODEL),
             options.report_pictures,
@@ -79,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check_outputs(options: argparse.Namespace, sets: Sequence[DataSet]) -> None:
-    """Refuses, before the work, what could not be written after it."""
+    """Refuses outputs that could not be written, before the long work."""
     for path in (options.hyp, options.json, options.report):
         if path:
             check_output(path)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from asr.cli.outputs import check_output
-from asr.corpora.text import STDIN
+from asr.corpora.text_blocks import STDIN
 from asr.errors import AsrError
 from asr.neural_lm.file import is_recurrent
 from asr.ngram.arpa import EXTENSIONS

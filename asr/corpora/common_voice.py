@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asr.corpora.entry import Entry
+from asr.corpora.candidates import Entry
 from asr.corpora.folder import look_up
 from asr.corpora.summary import Problem
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from asr.audio.read import EXTENSIONS, find_audio
-from asr.corpora.entry import Entry, check
+from asr.corpora.candidates import Entry, check
 from asr.corpora.summary import (
     Problem,
     Reason,
@@ -15,7 +15,7 @@ from asr.corpora.summary import (
     make_folder,
     write_data_set,
 )
-from asr.corpora.table import EXTENSIONS_OF_TABLES, find_tables, read_table
+from asr.corpora.transcript_table import EXTENSIONS_OF_TABLES, find_tables, read_table
 from asr.errors import AsrError
 from asr.runtime.files import printable
 from asr.runtime.textfile import read_text

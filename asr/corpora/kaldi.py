@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asr.corpora.entry import Entry
+from asr.corpora.candidates import Entry
 from asr.corpora.summary import Problem, Reason
 from asr.errors import AsrError
 from asr.runtime.textfile import read_text

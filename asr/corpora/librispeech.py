@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asr.audio.read import find_audio
+from asr.corpora.candidates import Entry, check
 from asr.corpora.download import ARCHIVES, BASE_URL, download_archive
-from asr.corpora.entry import Entry, check
 from asr.corpora.manifest import Utterance
 from asr.corpora.summary import (
     Problem,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from asr.corpora.entry import Entry
+from asr.corpora.candidates import Entry
 from asr.corpora.folder import look_up
 from asr.corpora.summary import Problem
 

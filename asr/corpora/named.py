@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from asr.corpora import arctic, common_voice, kaldi, ljspeech, vctk
+from asr.corpora.candidates import Entry, check
 from asr.corpora.catalogue import CORPORA
-from asr.corpora.entry import Entry, check
 from asr.corpora.summary import Problem, Summary, make_folder, write_data_set
 from asr.errors import AsrError
 

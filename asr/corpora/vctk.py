@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asr.corpora.entry import Entry
+from asr.corpora.candidates import Entry
 from asr.corpora.summary import Problem, Reason
 from asr.runtime.textfile import read_text
 

@@ -1,4 +1,4 @@
-"""Scoring a model on data sets."""
+"""Evaluation of a model on data sets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from asr.corpora.librispeech import find_subsets, read_subset
 from asr.corpora.manifest import Utterance, scan_manifest
@@ -15,6 +14,7 @@ from asr.errors import AsrError
 from asr.runtime.progress import track
 from asr.runtime.threads import count_threads
 from asr.scoring.error_rates import score
+from asr.scoring.figures import RunSetup
 from asr.scoring.pairing import UtteranceText
 from asr.scoring.results import Evaluation
 from asr.text import normalise
@@ -28,15 +28,15 @@ class DataSet:
 
     name: str
     utterances: Sequence[Utterance]
-    problems: Sequence[str] = ()  # what is wrong with all that is no utterance
+    problems: Sequence[str] = ()  # a sentence for each utterance that can't be used
     source: str = ""  # the path it was read from
 
 
 def read_sets(paths: Iterable[str | Path]) -> list[DataSet]:
-    """Data sets of several paths, as :func:`read_data`; those of one name go by their paths.
+    """Reads data sets as :func:`read_data` does; sets of equal name are named by their paths.
 
     Raises:
-        AsrError: one can't be read, or is given twice.
+        AsrError: a set can't be read, or is given twice.
     """
     sets = [data for path in paths for data in read_data(path)]
     names = Counter(data.name for data in sets)
@@ -48,12 +48,10 @@ def read_sets(paths: Iterable[str | Path]) -> list[DataSet]:
 
 
 def read_data(path: str | Path) -> list[DataSet]:
-    """A manifest, or a folder in LibriSpeech's layout, to data sets named after what they are.
-
-    A folder of several subsets gives one data set for each.
+    """Reads a manifest, or each subset of a folder in LibriSpeech's layout, as a data set.
 
     Raises:
-        AsrError: it is neither, can't be read, or has no line that can.
+        AsrError: the path is neither, can't be read, or has no utterance that can be used.
     """
     path = Path(path)
     if not path.is_dir():
@@ -75,10 +73,9 @@ def read_data(path: str | Path) -> list[DataSet]:
 
 
 def evaluate(transcriber: Transcriber, data: DataSet, batch_size: int = 8) -> Evaluation:
-    """Transcribes a data set and scores it; text is compared in normal form.
+    """Transcribes a data set and scores the transcripts in normal form.
 
-    Of a model of phones whose decoder has no lexicon, the phones are scored, and the boundaries
-    between words.
+    A model of phones whose decoder has no lexicon is scored on phones and word boundaries.
     """
     references: list[UtteranceText] = []
     hypotheses: list[str] = []
@@ -115,16 +112,12 @@ def evaluate(transcriber: Transcriber, data: DataSet, batch_size: int = 8) -> Ev
     )
 
 
-def describe_run(transcriber: Transcriber) -> dict[str, Any]:
-    """How and where an evaluation ran."""
-    return {
-        "decoder": transcriber.decoder_name,
-        "device": transcriber.device,
-        "threads": count_threads(),
-    }
+def describe_run(transcriber: Transcriber) -> RunSetup:
+    """How and where a transcriber runs."""
+    return RunSetup(transcriber.decoder_name, transcriber.device, count_threads())
 
 
 def _words(transcript: Transcript, text: str) -> Sequence[Word]:
-    """The words with their times, if they are those that are scored."""
+    """The words with their times, if they are the scored ones."""
     words = transcript.words
     return words if [word.text for word in words] == text.split() else ()

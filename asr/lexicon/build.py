@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from asr.corpora.text import STDIN, read_blocks
+from asr.corpora.text_blocks import STDIN, read_blocks
 from asr.errors import AsrError
 from asr.lexicon.lexicon import Lexicon, Pronunciation
 from asr.lexicon.pronouncer import Pronouncer, Source

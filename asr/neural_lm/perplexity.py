@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from asr.corpora.text import read_blocks
+from asr.corpora.text_blocks import read_blocks
 from asr.errors import AsrError
 from asr.neural_lm.network import RecurrentModel
 from asr.ngram.perplexity import Perplexity
@@ -21,7 +21,7 @@ def measure(model: RecurrentModel, texts: Sequence[Path]) -> Perplexity:
 
     Args:
         model: the language model.
-        texts: files as :func:`asr.corpora.text.read_blocks` takes them.
+        texts: files as :func:`asr.corpora.text_blocks.read_blocks` takes them.
 
     Raises:
         AsrError: a text can't be read, or there is no sentence in any that has a probability.

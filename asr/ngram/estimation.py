@@ -37,7 +37,7 @@ def train(
     """Trains a model: interpolated modified Kneser-Ney, pruned by count, by entropy or not at all.
 
     Args:
-        texts: files as :func:`asr.corpora.text.read_blocks` takes them.
+        texts: files as :func:`asr.corpora.text_blocks.read_blocks` takes them.
         order: 3 for trigrams.
         vocabulary: the words, or how many of the most frequent; all others are <unk>.
         prune: for each order the count up to which n-grams are left out, the last for all further

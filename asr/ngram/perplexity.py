@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.corpora.text import read_blocks
+from asr.corpora.text_blocks import read_blocks
 from asr.errors import AsrError
 from asr.ngram.model import NgramModel
 
@@ -43,7 +43,7 @@ def measure(model: NgramModel, texts: Sequence[Path]) -> Perplexity:
 
     Args:
         model: the language model.
-        texts: files as :func:`asr.corpora.text.read_blocks` takes them.
+        texts: files as :func:`asr.corpora.text_blocks.read_blocks` takes them.
 
     Raises:
         AsrError: a text can't be read, or there is no word in any.

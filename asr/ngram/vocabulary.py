@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.corpora.text import read_blocks
+from asr.corpora.text_blocks import read_blocks
 from asr.errors import AsrError
 from asr.ngram.model import BOS, EOS, SPECIAL_WORDS, UNK
 from asr.text import foreign_characters
@@ -40,7 +40,7 @@ class Corpus:
 
 
 def read_corpus(paths: Sequence[Path], description: str = "reading text") -> Corpus:
-    """Reads text (see :func:`asr.corpora.text.read_blocks`); every word has an id of its own.
+    """Reads text (:func:`asr.corpora.text_blocks.read_blocks`); every word has its own id.
 
     Raises:
         AsrError: a file can't be read, or there is no word in any.

@@ -1,9 +1,9 @@
-"""How far an error rate can be trusted: intervals by the bootstrap (Bisani and Ney 2004).
+"""Confidence intervals of error rates by the bootstrap (Bisani and Ney 2004).
 
-Test sets are drawn anew from the one at hand, whole speakers or utterances at a time, with
-replacement. The spread of the error rate over these is its spread over other test sets of the same
-make. Speakers are what is drawn where they are known: what one speaker says is hard or easy
-together, and drawing utterances would make the interval too narrow.
+Test sets are resampled from the given one with replacement, by speaker or by utterance. The error
+rate spreads over them as over other test sets of the same make. Utterances of one speaker are easy
+or hard together, so resampling utterances gives too narrow an interval: speakers are resampled
+where they are known.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from asr.scoring.error_rates import Errors
 LEVEL = 0.95
 REPLICATES = 2000  # the ends of the interval then err by 3 % of its width
 SEED = 2004
-MIN_SPEAKERS = 5  # below, redrawing speakers says next to nothing
+MIN_SPEAKERS = 5  # with fewer, utterances are resampled
 
-_BLOCK = 1 << 21  # draws that are in memory together
+_BLOCK = 1 << 21  # draws in memory at a time
 
 Unit = Literal["speakers", "utterances"]
 Counts = NDArray[np.int64]
@@ -30,32 +30,38 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Interval:
-    """Where an error rate lies, with the probability :data:`LEVEL`."""
+    """The interval of an error rate at the confidence level :data:`LEVEL`."""
 
     low: float  # fraction
     high: float
-    over: Unit  # what was redrawn
-    units: int  # how many of them there are
+    over: Unit  # the resampled unit
+    units: int  # their number in the test set
+
+    @property
+    def rounded(self) -> list[float]:
+        """Both ends with six digits."""
+        return [round(self.low, 6), round(self.high, 6)]
 
 
 @dataclass(frozen=True)
 class Units:
-    """What is redrawn: speakers, or utterances where the speakers are not known."""
+    """The units of resampling: speakers, or utterances where speakers are not known."""
 
     over: Unit
-    of: NDArray[np.int64]  # for each utterance the index of its unit
+    of: NDArray[np.int64]  # index of the unit of each utterance, shape (utterances,)
     count: int
 
     def sum(self, values: Sequence[int] | Counts) -> Counts:
-        """Adds up one value of each utterance within each unit, shape (units,)."""
+        """Sums a value of each utterance within each unit, shape (units,)."""
         sums = np.bincount(self.of, np.asarray(values, np.float64), minlength=self.count)
         return sums.astype(np.int64)
 
 
 def resampling_units(speakers: Sequence[str | None]) -> Units:
-    """What to redraw of a test set, given who speaks each utterance.
+    """Chooses the units of resampling, given the speaker of each utterance.
 
-    Speakers if each utterance has one and there are at least :data:`MIN_SPEAKERS`, else utterances.
+    These are speakers if all are known and there are at least :data:`MIN_SPEAKERS`, else
+    utterances.
     """
     names = dict.fromkeys(speakers)
     if None not in names and len(names) >= MIN_SPEAKERS:
@@ -66,14 +72,14 @@ def resampling_units(speakers: Sequence[str | None]) -> Units:
 
 
 def interval(errors: Sequence[Errors], speakers: Sequence[str | None]) -> Interval | None:
-    """The interval of the error rate of utterances taken together.
+    """The interval of the error rate of a set of utterances.
 
     Args:
         errors: of each utterance.
         speakers: of each utterance, None where not known.
 
     Returns:
-        None where there is no rate, for want of reference words, or only one utterance.
+        None if the references have no words, or there is only one unit.
     """
     units = resampling_units(speakers)
     words = units.sum([e.reference for e in errors])
@@ -81,29 +87,29 @@ def interval(errors: Sequence[Errors], speakers: Sequence[str | None]) -> Interv
         return None
     wrong = units.sum([e.total for e in errors])
     drawn_wrong, drawn_words = (
-        np.concatenate(x) for x in zip(*redraw([wrong, words]), strict=True)
+        np.concatenate(x) for x in zip(*resample([wrong, words]), strict=True)
     )
     rates = drawn_wrong[drawn_words > 0] / drawn_words[drawn_words > 0]
     low, high = np.quantile(rates, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(low), float(high), units.over, units.count)
 
 
-def redraw(
+def resample(
     values: Sequence[Counts], replicates: int = REPLICATES, seed: int = SEED
 ) -> Iterator[list[Counts]]:
-    """Draws as many units as there are, again and again, and adds up what they have.
+    """Resamples all units with replacement and sums their values.
 
     Args:
-        values: quantities of each unit, each of shape (units,); all are drawn alike.
-        replicates: how many times.
-        seed: of the draws.
+        values: values of each unit, each of shape (units,); all are resampled alike.
+        replicates: number of resampled test sets.
+        seed: of the random numbers.
 
     Yields:
-        A few replicates at a time, the sum of each quantity, shape (some,).
+        The sums of each of ``values`` over a block of replicates, shape (block,).
     """
     count = len(values[0])
     random = np.random.default_rng(seed)
-    # Small integers are drawn several from one random word, and stay in the cache.
+    # Small integers: several come from one random word, and they stay in the cache.
     dtype = np.uint16 if count <= 1 << 16 else np.uint32
     rows = max(1, _BLOCK // count)
     tables = [value.astype(np.int32) for value in values]

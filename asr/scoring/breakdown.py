@@ -1,4 +1,4 @@
-"""Where the errors are: by speaker, by length, by speaking rate, by word, by confidence."""
+"""Breakdown of errors by speaker, length, speaking rate, word and confidence."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from asr.scoring.bootstrap import Interval, interval
-from asr.scoring.error_rates import Alignment, Errors, sum_errors
+from asr.scoring.error_rates import Alignment, Errors, finite, sum_errors
 
-LENGTHS = (0, 1, 6, 11, 16, 21, 31, 41)  # words; each begins a group of utterances
-RATES = (0.0, 1.5, 2.0, 2.5, 3.0, 3.5)  # words a second
+LENGTHS = (0, 1, 6, 11, 16, 21, 31, 41)  # words; lower ends of the groups
+RATES = (0.0, 1.5, 2.0, 2.5, 3.0, 3.5)  # words a second; lower ends of the groups
 CONFIDENCE_GROUPS = 10
 
 Key = TypeVar("Key", str, int)
@@ -23,26 +23,48 @@ Key = TypeVar("Key", str, int)
 
 @dataclass(frozen=True)
 class Group:
-    """Utterances that have something in common."""
+    """Utterances of one speaker, of similar length or of similar speaking rate."""
 
     name: str
     utterances: int
     errors: Errors  # in words
-    interval: Interval | None
+    interval: Interval | None  # of the word error rate
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "utterances": self.utterances,
+            "words": self.errors.reference,
+            "wer": finite(self.errors.rate),
+            "wer_interval": self.interval.rounded if self.interval else None,
+            "substitutions": self.errors.substitutions,
+            "deletions": self.errors.deletions,
+            "insertions": self.errors.insertions,
+        }
 
 
 @dataclass(frozen=True)
 class Confusions:
-    """Which words are mistaken, each list with the most frequent first, then by alphabet."""
+    """Counts of each word error, the most frequent first, equal counts by alphabet."""
 
-    substitutions: list[tuple[str, str, int]]  # said, heard, how often
+    substitutions: list[tuple[str, str, int]]  # reference, hypothesis, count
     deletions: list[tuple[str, int]]
     insertions: list[tuple[str, int]]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "substitutions": [
+                {"reference": reference, "hypothesis": hypothesis, "count": count}
+                for reference, hypothesis, count in self.substitutions
+            ],
+            "deletions": [{"word": word, "count": count} for word, count in self.deletions],
+            "insertions": [{"word": word, "count": count} for word, count in self.insertions],
+        }
 
 
 @dataclass(frozen=True)
 class Silence:
-    """Utterances in which nothing was said."""
+    """Utterances with an empty reference."""
 
     utterances: int
     with_insertions: int
@@ -51,21 +73,21 @@ class Silence:
 
 @dataclass(frozen=True)
 class ConfidenceGroup:
-    """Words of like confidence."""
+    """Words of similar confidence."""
 
     words: int
     confidence: float  # mean, 0 to 1
-    right: int  # words that the reference has in their place
+    right: int  # words aligned with an equal word of the reference
 
 
 def by_speaker(errors: Sequence[Errors], speakers: Sequence[str | None]) -> list[Group]:
-    """A group for each speaker, the worst first; none for utterances whose speaker is not known."""
+    """Groups utterances by speaker, the worst first, without those of unknown speaker."""
     groups = _group(errors, speakers, speakers, lambda speaker: speaker)
     return sorted(groups, key=lambda group: (-group.errors.rate, group.name))
 
 
 def by_length(errors: Sequence[Errors], speakers: Sequence[str | None]) -> list[Group]:
-    """Groups of utterances by how many words their references have (:data:`LENGTHS`)."""
+    """Groups utterances by the number of words in the reference (:data:`LENGTHS`)."""
     places = [bisect_right(LENGTHS, e.reference) - 1 for e in errors]
     names = [
         str(low) if high == low + 1 else f"{low}-{high - 1}" for low, high in pairwise(LENGTHS)
@@ -76,12 +98,13 @@ def by_length(errors: Sequence[Errors], speakers: Sequence[str | None]) -> list[
 def by_rate(
     errors: Sequence[Errors], speakers: Sequence[str | None], durations: Sequence[float | None]
 ) -> list[Group]:
-    """Groups of utterances by how fast they were spoken (:data:`RATES`).
+    """Groups utterances by speaking rate (:data:`RATES`).
 
     Args:
         errors: of each utterance.
         speakers: of each utterance.
-        durations: of each utterance in seconds; what has none is in no group, nor is silence.
+        durations: of each utterance in seconds. Utterances without one, and those with an empty
+            reference, are in no group.
     """
     names = [f"{low:g}-{high:g}" for low, high in pairwise(RATES)]
     names = [f"< {RATES[1]:g}", *names[1:], f"> {RATES[-1]:g}"]
@@ -93,58 +116,57 @@ def by_rate(
 
 
 def confusions(alignments: Sequence[Alignment], most: int | None = None) -> Confusions:
-    """The most frequent substitutions, deletions and insertions.
+    """Counts substitutions, deletions and insertions of words.
 
     Args:
         alignments: of the utterances.
-        most: how many of each; by default all of them.
+        most: the most frequent of each that are kept; by default all.
     """
     counts: dict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
     for alignment in alignments:
         for run in alignment.runs:
-            said = alignment.reference[run.reference]
-            heard = alignment.hypothesis[run.hypothesis]
+            reference = alignment.reference[run.reference]
+            hypothesis = alignment.hypothesis[run.hypothesis]
             if run.kind == "substitute":
-                counts[run.kind].update(zip(said, heard, strict=True))
+                counts[run.kind].update(zip(reference, hypothesis, strict=True))
             elif run.kind != "equal":
-                counts[run.kind].update((word,) for word in said or heard)
+                counts[run.kind].update((word,) for word in reference or hypothesis)
     ordered = {
         kind: sorted(found.items(), key=lambda item: (-item[1], item[0]))[:most]
         for kind, found in counts.items()
     }
     return Confusions(
-        [(said, heard, n) for (said, heard), n in ordered.get("substitute", [])],
+        [(first, second, n) for (first, second), n in ordered.get("substitute", [])],
         [(word, n) for (word,), n in ordered.get("delete", [])],
         [(word, n) for (word,), n in ordered.get("insert", [])],
     )
 
 
 def silence(errors: Sequence[Errors]) -> Silence:
-    """What was heard where nothing was said."""
-    heard = [e.insertions for e in errors if e.reference == 0]
-    return Silence(len(heard), sum(n > 0 for n in heard), sum(heard))
+    """Counts insertions in utterances with an empty reference."""
+    insertions = [e.insertions for e in errors if e.reference == 0]
+    return Silence(len(insertions), sum(n > 0 for n in insertions), sum(insertions))
 
 
 def by_confidence(confidences: Sequence[float], right: Sequence[bool]) -> list[ConfidenceGroup]:
-    """Groups of equally many words by confidence, the least sure first.
+    """Parts words into groups of equal size by confidence, the lowest first.
 
-    Words of equal confidence stay together, so a decoder that says 1.0 of most words gives few
-    groups.
+    Words of equal confidence stay together: a decoder that gives most words 1.0 has few groups.
 
     Args:
         confidences: of each word, 0 to 1.
-        right: whether the reference has the word in its place.
+        right: of each word, whether it is aligned with an equal word of the reference.
     """
     if not confidences:
         return []
-    said = np.asarray(confidences, np.float64)
-    order = np.argsort(said, kind="stable")
-    said, truth = said[order], np.asarray(right, np.int64)[order]
-    wanted = np.linspace(0, len(said), min(CONFIDENCE_GROUPS, len(said)) + 1).astype(int)[1:]
-    ends = np.unique(np.searchsorted(said, said[wanted - 1], side="right"))
+    values = np.asarray(confidences, np.float64)
+    order = np.argsort(values, kind="stable")
+    values, truth = values[order], np.asarray(right, np.int64)[order]
+    wanted = np.linspace(0, len(values), min(CONFIDENCE_GROUPS, len(values)) + 1).astype(int)[1:]
+    ends = np.unique(np.searchsorted(values, values[wanted - 1], side="right"))
     return [
         ConfidenceGroup(
-            end - start, round(float(said[start:end].mean()), 4), int(truth[start:end].sum())
+            end - start, round(float(values[start:end].mean()), 4), int(truth[start:end].sum())
         )
         for start, end in pairwise([0, *ends.tolist()])
     ]
@@ -156,7 +178,7 @@ def _group(
     keys: Sequence[Key | None],
     name: Callable[[Key], str],
 ) -> list[Group]:
-    """Groups by key, in the order of the keys; what has the key None is left out."""
+    """Groups utterances by key, in the order of the keys, without those of key None."""
     members: dict[Key, list[int]] = defaultdict(list)
     for index, key in enumerate(keys):
         if key is not None:

@@ -1,9 +1,9 @@
-"""Whether one recogniser is better than another, on the same utterances.
+"""Comparison of two recognisers on the same utterances, by two tests.
 
-Two tests, which ask different things. The paired bootstrap (Bisani and Ney 2004) redraws speakers
-or utterances and tells how far the difference would spread over other test sets. Matched pairs
-(Gillick and Cox 1989, section 3) cut the utterances into segments whose errors are independent of
-each other and ask whether their mean difference is zero.
+The paired bootstrap (Bisani and Ney 2004) resamples speakers or utterances and estimates the
+spread of the difference over other test sets. The matched-pair test (Gillick and Cox 1989, section
+3) cuts the utterances into segments with independent errors and tests whether the mean difference
+of their errors is zero.
 """
 
 from __future__ import annotations
@@ -17,43 +17,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.errors import AsrError
-from asr.scoring.bootstrap import LEVEL, SEED, Unit, redraw, resampling_units
-from asr.scoring.error_rates import Alignment
+from asr.scoring.bootstrap import LEVEL, SEED, Unit, resample, resampling_units
+from asr.scoring.error_rates import Alignment, finite
+from asr.scoring.figures import summarise
 from asr.scoring.pairing import UtteranceText
-from asr.scoring.results import Evaluation, finite, to_record
+from asr.scoring.results import Evaluation
 
-REPLICATES = 10_000  # the smallest p-value that can be told from zero is 2 in as many
-FEW_SEGMENTS = 50  # below, the normal distribution is a rough guess
-FEW_UNITS = 20  # below, the bootstrap's interval is a tenth too narrow, or more
+REPLICATES = 10_000  # the smallest p-value is 2 / (REPLICATES + 1)
+FEW_SEGMENTS = 50  # with fewer, the normal approximation is rough
+FEW_UNITS = 20  # with fewer, the bootstrap's interval is a tenth too narrow, or more
 
-_BOUNDARY = 2  # words that both have right, one behind the other, end a segment
+_BOUNDARY = 2  # adjacent words that both have right, which end a segment
 
 
 @dataclass(frozen=True)
 class Bootstrap:
     """The paired bootstrap of a difference of error rates."""
 
-    low: float | None  # of the difference, a fraction, with the probability LEVEL
-    high: float | None  # both None, and the next, where there is only one unit
-    improvement: float | None  # the share of redrawn test sets on which the second one is better
+    low: float | None  # interval of the difference at LEVEL, a fraction
+    high: float | None  # low, high and improvement are None where there is only one unit
+    improvement: float | None  # share of resampled test sets on which the second is better
     p: float  # two-sided
-    over: Unit  # what was redrawn
-    units: int  # how many of them there are
+    over: Unit  # the resampled unit
+    units: int  # their number in the test set
 
 
 @dataclass(frozen=True)
 class MatchedPairs:
     """The matched-pair sentence segment word error test (MAPSSWE)."""
 
-    segments: int  # with an error of either one
-    mean: float  # of the differences of errors in a segment, second less first
-    z: float  # the mean in units of its standard error; infinite where all differ alike
+    segments: int  # with an error of either recogniser
+    mean: float  # of the difference of errors in a segment, second less first
+    z: float  # mean over its standard error; infinite where all differences are equal
     p: float  # two-sided
 
 
 @dataclass(frozen=True)
 class Change:
-    """An utterance on which two recognisers differ."""
+    """An utterance on which the recognisers' numbers of errors differ."""
 
     reference: UtteranceText
     first: str
@@ -65,6 +66,16 @@ class Change:
     def difference(self) -> int:
         return self.second_errors - self.first_errors
 
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "utterance_id": self.reference.utterance_id,
+            "reference": self.reference.text,
+            "first": self.first,
+            "second": self.second,
+            "first_errors": self.first_errors,
+            "second_errors": self.second_errors,
+        }
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -74,12 +85,27 @@ class Comparison:
     second: Evaluation
     bootstrap: Bootstrap
     matched_pairs: MatchedPairs
-    changes: Sequence[Change]  # those that changed most first, without those that did not
+    changes: Sequence[Change]  # the largest difference first
 
     @property
     def difference(self) -> float:
-        """Of the word error rates, a fraction."""
+        """Difference of the word error rates, a fraction."""
         return self.second.score.wer - self.first.score.wer
+
+    def to_json(self) -> dict[str, Any]:
+        """The comparison for JSON; rates and their differences are fractions."""
+        return {
+            "sets": [summarise(self.first).to_json(), summarise(self.second).to_json()],
+            "difference": self.difference,
+            "bootstrap": {
+                **asdict(self.bootstrap),
+                "level": LEVEL,
+                "replicates": REPLICATES,
+                "seed": SEED,
+            },
+            "matched_pairs": {**asdict(self.matched_pairs), "z": finite(self.matched_pairs.z)},
+            "changes": [change.to_json() for change in self.changes],
+        }
 
 
 def compare(first: Evaluation, second: Evaluation) -> Comparison:
@@ -90,40 +116,11 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
         ValueError: the references are not the same.
     """
     if [u.text for u in first.references] != [u.text for u in second.references]:
-        raise ValueError("both must have been scored against the same references")
+        raise ValueError("both evaluations must have the same references")
     if not first.score.words.reference:
         raise AsrError("the references have no words, so there are no error rates to compare")
     drawn, matched = _bootstrap(first, second), _matched_pairs(first, second)
     return Comparison(first, second, drawn, matched, _changes(first, second))
-
-
-def comparison_record(comparison: Comparison) -> dict[str, Any]:
-    """The figures of a comparison for JSON; rates and their differences are fractions."""
-    return {
-        "sets": [to_record(comparison.first), to_record(comparison.second)],
-        "difference": comparison.difference,
-        "bootstrap": {
-            **asdict(comparison.bootstrap),
-            "level": LEVEL,
-            "replicates": REPLICATES,
-            "seed": SEED,
-        },
-        "matched_pairs": {
-            **asdict(comparison.matched_pairs),
-            "z": finite(comparison.matched_pairs.z),
-        },
-        "changes": [
-            {
-                "utterance_id": change.reference.utterance_id,
-                "reference": change.reference.text,
-                "first": change.first,
-                "second": change.second,
-                "first_errors": change.first_errors,
-                "second_errors": change.second_errors,
-            }
-            for change in comparison.changes
-        ],
-    }
 
 
 def _bootstrap(first: Evaluation, second: Evaluation) -> Bootstrap:
@@ -136,12 +133,12 @@ def _bootstrap(first: Evaluation, second: Evaluation) -> Bootstrap:
         units.sum([e.total for e in second.score.utterance_errors]),
         units.sum([e.reference for e in errors]),
     ]
-    blocks = zip(*redraw(counts, REPLICATES), strict=True)
-    ours, theirs, words = (np.concatenate(block) for block in blocks)
+    blocks = zip(*resample(counts, REPLICATES), strict=True)
+    before, after, words = (np.concatenate(block) for block in blocks)
     spoken = words > 0
-    differences = (theirs[spoken] - ours[spoken]) / words[spoken]
+    differences = (after[spoken] - before[spoken]) / words[spoken]
     low, high = np.quantile(differences, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    # One is added to both counts: of test sets not redrawn, the one at hand is the first.
+    # One is added to both counts: the given test set is a replicate as well.
     tail = 1 + min(int((differences <= 0).sum()), int((differences >= 0).sum()))
     p = min(1.0, max(2 * tail / (len(differences) + 1), _least_p(units.count)))
     improvement = float((differences < 0).mean())
@@ -150,7 +147,7 @@ def _bootstrap(first: Evaluation, second: Evaluation) -> Bootstrap:
 
 def _matched_pairs(first: Evaluation, second: Evaluation) -> MatchedPairs:
     pairs = zip(first.score.alignments, second.score.alignments, strict=True)
-    found = np.concatenate([_segment_differences(ours, theirs) for ours, theirs in pairs])
+    found = np.concatenate([_segment_differences(*pair) for pair in pairs])
     count = len(found)
     mean = float(found.mean()) if count else 0.0
     if count < 2 or not found.any():
@@ -161,27 +158,27 @@ def _matched_pairs(first: Evaluation, second: Evaluation) -> MatchedPairs:
 
 
 def _least_p(count: int) -> float:
-    """The least that so many differences can tell: so often all have one sign by chance alone."""
+    """The smallest p-value of ``count`` differences: that of all having one sign by chance."""
     return 2.0 ** (1 - count)
 
 
 def _segment_differences(first: Alignment, second: Alignment) -> NDArray[np.int64]:
     """Errors of the second less those of the first in each segment with an error.
 
-    Segments end where both have two words right, one behind the other, with nothing inserted.
+    A segment ends where both have two adjacent words right with nothing inserted between.
     """
-    ours, theirs = _errors_in_place(first), _errors_in_place(second)
-    wrong = np.flatnonzero(ours + theirs)
+    before, after = _errors_by_position(first), _errors_by_position(second)
+    wrong = np.flatnonzero(before + after)
     if not len(wrong):
         return np.zeros(0, np.int64)
-    # Words stand in the odd places, so this counts the right ones between neighbouring errors.
+    # Words have odd indices, so this counts the right words between neighbouring errors.
     between = wrong[1:] // 2 - (wrong[:-1] + 1) // 2
     starts = np.append(0, np.flatnonzero(between >= _BOUNDARY) + 1)
-    return np.add.reduceat((theirs - ours)[wrong], starts)
+    return np.add.reduceat((after - before)[wrong], starts)
 
 
-def _errors_in_place(alignment: Alignment) -> NDArray[np.int64]:
-    """Errors at each word of the reference (odd places) and insertions between them (even)."""
+def _errors_by_position(alignment: Alignment) -> NDArray[np.int64]:
+    """Errors at each word of the reference (odd indices) and insertions between them (even)."""
     places = np.zeros(2 * len(alignment.reference) + 1, np.int64)
     for run in alignment.runs:
         start, stop = 2 * run.reference.start, 2 * run.reference.stop
@@ -194,8 +191,8 @@ def _errors_in_place(alignment: Alignment) -> NDArray[np.int64]:
 
 def _changes(first: Evaluation, second: Evaluation) -> list[Change]:
     changes = [
-        Change(reference, ours, theirs, before.total, after.total)
-        for reference, ours, theirs, before, after in zip(
+        Change(reference, first_text, second_text, before.total, after.total)
+        for reference, first_text, second_text, before, after in zip(
             first.references,
             first.hypotheses,
             second.hypotheses,

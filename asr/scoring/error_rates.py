@@ -1,13 +1,14 @@
 """Word and character error rates.
 
-The rates are those of the corpus: all errors over all reference words (or characters), never the
-mean over utterances. Texts are compared as they are; bring both into one form first
-(:func:`asr.text.normalise`). Words are aligned by jiwer with as few edits as possible, and then so
-that as many as possible are right (:mod:`asr.scoring.realign`).
+Rates are those of the corpus: all errors over all reference words (or characters), not the mean
+over utterances. Texts are compared as they are; normalise both first (:func:`asr.text.normalise`).
+jiwer aligns words with the fewest edits; of such alignments :mod:`asr.scoring.realign` finds one
+with the most correct words.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -18,7 +19,7 @@ from rapidfuzz.distance import Levenshtein
 
 from asr.scoring.realign import KINDS, Kind, Kinds, fits, most_right
 
-_AS_THEY_ARE = jiwer.Compose([])  # words, already split
+_NO_TRANSFORM = jiwer.Compose([])  # the texts are lists of words already
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Errors:
     def rate(self) -> float:
         """Errors over reference length, a fraction.
 
-        With nothing in the references it is 0 where nothing was said either, else infinite.
+        With empty references it is 0 if the hypotheses are empty too, else infinite.
         """
         if self.reference == 0:
             return float("inf") if self.total else 0.0
@@ -55,7 +56,7 @@ class Errors:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A word of the reference, of the hypothesis, or of both, and how one becomes the other."""
+    """An edit of one word: equal, substituted, deleted or inserted."""
 
     kind: Kind
     reference: str | None  # None of an insertion
@@ -64,11 +65,11 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Words that stand one behind the other and were edited alike."""
+    """Adjacent words with edits of one kind."""
 
     kind: Kind
-    reference: slice  # of the reference's words, empty of insertions
-    hypothesis: slice  # of the hypothesis' words, empty of deletions
+    reference: slice  # of the reference's words; empty for insertions
+    hypothesis: slice  # of the hypothesis' words; empty for deletions
 
     @property
     def length(self) -> int:
@@ -78,7 +79,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """One utterance: its reference against its hypothesis, word by word."""
+    """The words of a reference aligned with those of its hypothesis."""
 
     reference: list[str]
     hypothesis: list[str]
@@ -93,7 +94,7 @@ class Alignment:
 
     @property
     def right(self) -> list[bool]:
-        """For each word of the hypothesis, whether it is a word of the reference in its place."""
+        """For each word of the hypothesis, whether it is aligned with an equal word."""
         right = [False] * len(self.hypothesis)
         for run in self.runs:
             if run.kind == "equal":
@@ -101,7 +102,7 @@ class Alignment:
         return right
 
     def edits(self) -> Iterator[Edit]:
-        """Every word in its place."""
+        """The edits of all words, in order."""
         for run in self.runs:
             if run.kind == "insert":
                 yield from (Edit("insert", None, word) for word in self.hypothesis[run.hypothesis])
@@ -111,12 +112,14 @@ class Alignment:
                 pairs = zip(
                     self.reference[run.reference], self.hypothesis[run.hypothesis], strict=True
                 )
-                yield from (Edit(run.kind, said, heard) for said, heard in pairs)
+                yield from (
+                    Edit(run.kind, reference, hypothesis) for reference, hypothesis in pairs
+                )
 
 
 @dataclass(frozen=True)
 class Score:
-    """How well hypotheses match references."""
+    """Word and character errors of hypotheses against references."""
 
     words: Errors
     characters: Errors
@@ -129,7 +132,7 @@ class Score:
 
     @property
     def wrong_utterances(self) -> int:
-        """How many have at least one word error."""
+        """Number of utterances with at least one word error."""
         return sum(errors.total > 0 for errors in self.utterance_errors)
 
     @property
@@ -144,16 +147,15 @@ class Score:
 def score(references: Sequence[str], hypotheses: Sequence[str]) -> Score:
     """Scores hypotheses against the references at the same positions.
 
-    An empty hypothesis counts all its reference's words as deleted, an empty reference all its
-    hypothesis' words as inserted.
+    All words are deletions where the hypothesis is empty, insertions where the reference is.
 
     Raises:
-        ValueError: there are not as many hypotheses as references.
+        ValueError: the numbers of references and hypotheses differ.
     """
     alignments = align(references, hypotheses)
     each = tuple(alignment.errors for alignment in alignments)
     pairs = zip(references, hypotheses, strict=True)
-    characters = sum_errors(_character_errors(said.strip(), heard.strip()) for said, heard in pairs)
+    characters = sum_errors(_character_errors(ref.strip(), hyp.strip()) for ref, hyp in pairs)
     return Score(sum_errors(each), characters, tuple(alignments), each)
 
 
@@ -161,34 +163,38 @@ def align(references: Sequence[str], hypotheses: Sequence[str]) -> list[Alignmen
     """Aligns the words of each hypothesis with those of the reference at the same position.
 
     Raises:
-        ValueError: there are not as many hypotheses as references.
+        ValueError: the numbers of references and hypotheses differ.
     """
     pairs = [
-        (said.split(), heard.split()) for said, heard in zip(references, hypotheses, strict=True)
+        (reference.split(), hypothesis.split())
+        for reference, hypothesis in zip(references, hypotheses, strict=True)
     ]
-    # jiwer takes no empty reference; there all words of the hypothesis are insertions.
-    spoken = [pair for pair in pairs if pair[0]]
+    # jiwer refuses empty references.
+    with_words = [pair for pair in pairs if pair[0]]
     chunks: Iterator[list[jiwer.AlignmentChunk]] = iter(())
-    if spoken:
-        said, heard = map(list, zip(*spoken, strict=True))
-        chunks = iter(jiwer.process_words(said, heard, _AS_THEY_ARE, _AS_THEY_ARE).alignments)
-    found = [
-        Alignment(said, heard, _runs(next(chunks)) if said else _insertions(heard))
-        for said, heard in pairs
+    if with_words:
+        reference_words, hypothesis_words = map(list, zip(*with_words, strict=True))
+        found = jiwer.process_words(reference_words, hypothesis_words, _NO_TRANSFORM, _NO_TRANSFORM)
+        chunks = iter(found.alignments)
+    alignments = [
+        Alignment(
+            reference, hypothesis, _runs(next(chunks)) if reference else _insertions(hypothesis)
+        )
+        for reference, hypothesis in pairs
     ]
-    # A better split of the errors has a deletion and an insertion for two substitutions.
-    doubtful = [
+    # A deletion and an insertion may replace two substitutions and leave more words correct.
+    ambiguous = [
         index
-        for index, (said, heard) in enumerate(pairs)
-        if _substitutions(found[index]) > 1 and fits(said, heard)
+        for index, pair in enumerate(pairs)
+        if _substitutions(alignments[index]) > 1 and fits(*pair)
     ]
-    for index, kinds in zip(doubtful, most_right([pairs[i] for i in doubtful]), strict=True):
-        found[index] = replace(found[index], runs=_runs_of(kinds))
-    return found
+    for index, kinds in zip(ambiguous, most_right([pairs[i] for i in ambiguous]), strict=True):
+        alignments[index] = replace(alignments[index], runs=_runs_of(kinds))
+    return alignments
 
 
 def sum_errors(errors: Iterable[Errors]) -> Errors:
-    """The errors of several utterances together."""
+    """Sums errors."""
     reference = substitutions = deletions = insertions = 0
     for found in errors:
         reference += found.reference
@@ -199,25 +205,20 @@ def sum_errors(errors: Iterable[Errors]) -> Errors:
 
 
 def right_words(reference: str, hypothesis: Sequence[str]) -> list[bool]:
-    """For each word of the hypothesis, whether it is a word of the reference in its place."""
+    """For each word of the hypothesis, whether it is aligned with an equal word."""
     (alignment,) = align([reference], [" ".join(hypothesis)])
     return alignment.right
 
 
 def picture(alignment: Alignment) -> str:
-    """Three lines: REF, HYP, and S, D and I under the words that differ."""
+    """The alignment in three lines: REF, HYP, and S, D or I under each error."""
     columns = []
     for edit in alignment.edits():
-        said, heard = edit.reference, edit.hypothesis
+        reference, hypothesis = edit.reference, edit.hypothesis
         mark = "" if edit.kind == "equal" else edit.kind[0].upper()
-        width = max(len(said or ""), len(heard or ""))
-        columns.append(
-            [
-                (said or "*" * width).rjust(width),
-                (heard or "*" * width).rjust(width),
-                mark.rjust(width),
-            ]
-        )
+        width = max(len(reference or ""), len(hypothesis or ""))
+        cells = reference or "*" * width, hypothesis or "*" * width, mark
+        columns.append([cell.rjust(width) for cell in cells])
     rows = zip(*columns, strict=True) if columns else [(), (), ()]
     labels = ("REF: ", "HYP: ", "     ")
     lines = [(label + " ".join(row)).rstrip() for label, row in zip(labels, rows, strict=True)]
@@ -244,10 +245,10 @@ def _runs_of(kinds: Kinds) -> tuple[Run, ...]:
     i = j = 0
     for index, group in groupby(kinds.tolist()):
         kind, count = KINDS[index], len(list(group))
-        said = slice(i, i + (0 if kind == "insert" else count))
-        heard = slice(j, j + (0 if kind == "delete" else count))
-        runs.append(Run(kind, said, heard))
-        i, j = said.stop, heard.stop
+        reference = slice(i, i + (0 if kind == "insert" else count))
+        hypothesis = slice(j, j + (0 if kind == "delete" else count))
+        runs.append(Run(kind, reference, hypothesis))
+        i, j = reference.stop, hypothesis.stop
     return tuple(runs)
 
 
@@ -260,3 +261,8 @@ def _character_errors(reference: str, hypothesis: str) -> Errors:
     for kind, _, _ in Levenshtein.editops(reference, hypothesis).as_list():
         counts[str(kind)] += 1
     return Errors(len(reference), counts["replace"], counts["delete"], counts["insert"])
+
+
+def finite(value: float) -> float | None:
+    """A rate as JSON can hold it: None where it is infinite or undefined."""
+    return value if math.isfinite(value) else None

@@ -18,7 +18,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 @dataclass(frozen=True)
 class UtteranceText:
-    """What was said in an utterance, or what a recogniser made of it."""
+    """The reference or the hypothesis of an utterance."""
 
     utterance_id: str
     text: str
@@ -82,23 +82,23 @@ def read_transcripts(path: str | Path, format: str | None = None) -> list[Uttera
 
 
 def pair(references: Sequence[UtteranceText], hypotheses: Sequence[UtteranceText]) -> Paired:
-    """Finds each reference's hypothesis; an utterance that is missing shifts no other.
+    """Pairs references with hypotheses by utterance id.
 
     Raises:
         AsrError: no reference has a hypothesis.
     """
-    heard = {utterance.utterance_id: utterance.text for utterance in hypotheses}
-    said = {utterance.utterance_id for utterance in references}
-    if said.isdisjoint(heard):
+    texts = {utterance.utterance_id: utterance.text for utterance in hypotheses}
+    names = {utterance.utterance_id for utterance in references}
+    if names.isdisjoint(texts):
         raise AsrError(
             "reference and hypothesis have no utterance in common: the first ids are "
             f"{references[0].utterance_id} and {hypotheses[0].utterance_id}"
         )
     return Paired(
         references,
-        [heard.get(utterance.utterance_id, "") for utterance in references],
-        [u.utterance_id for u in references if u.utterance_id not in heard],
-        [name for name in heard if name not in said],
+        [texts.get(utterance.utterance_id, "") for utterance in references],
+        [u.utterance_id for u in references if u.utterance_id not in texts],
+        [name for name in texts if name not in names],
     )
 
 

@@ -1,9 +1,9 @@
-"""Of all alignments with the fewest edits, one with the most words right.
+"""Alignment with the most correct words among those with the fewest edits.
 
-For ``A B`` heard as ``B C``, two substitutions are as many edits as deleting A and inserting C, and
-only the latter sees that B was heard. jiwer gives any of them; sclite, which weighs a substitution
-more than a deletion or an insertion, the latter, and so do we: the errors are split as by sclite,
-and which words are mistaken for which makes sense.
+``A B`` becomes ``B C`` by two substitutions, or by deleting A and inserting C, and only the latter
+counts B as correct. jiwer returns either. sclite, to which a substitution costs more than a
+deletion or an insertion, returns the latter, and so does this module: errors are split as by
+sclite, and the confusions of words make sense.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from numpy.typing import NDArray
 
 Kind = Literal["equal", "substitute", "delete", "insert"]
 Words = list[str]
-Kinds = NDArray[np.uint8]  # of the edits in their order: indices of KINDS
+Kinds = NDArray[np.uint8]  # indices into KINDS, shape (edits,)
 
 KINDS: tuple[Kind, ...] = ("equal", "substitute", "delete", "insert")
 _EQUAL, _SUBSTITUTE, _DELETE, _INSERT = range(4)
 
-_CELLS = 1 << 22  # of the tables that are in memory together
+_CELLS = 1 << 22  # table cells in memory at a time
 
 
 def fits(reference: Words, hypothesis: Words) -> bool:
-    """False of utterances of thousands of words, whose table would be too large."""
+    """Whether the table of this pair fits into memory; utterances of thousands of words do not."""
     return (len(reference) + 1) * (len(hypothesis) + 1) <= _CELLS
 
 
 def most_right(pairs: Sequence[tuple[Words, Words]]) -> list[Kinds]:
-    """Aligns references with hypotheses that :func:`fits` says will do."""
+    """Aligns pairs of a reference and a hypothesis, each of which :func:`fits`."""
     order = sorted(range(len(pairs)), key=lambda i: (len(pairs[i][0]), len(pairs[i][1])))
     found: dict[int, Kinds] = {}
     for block in _blocks(pairs, order):
@@ -43,35 +43,35 @@ def _blocks(pairs: Sequence[tuple[Words, Words]], order: Sequence[int]) -> Itera
     block: list[int] = []
     width = height = 0
     for index in order:
-        said, heard = pairs[index]
-        height, width = max(height, len(said) + 1), max(width, len(heard) + 1)
+        reference, hypothesis = pairs[index]
+        height, width = max(height, len(reference) + 1), max(width, len(hypothesis) + 1)
         if block and (len(block) + 1) * height * width > _CELLS:
             yield block
-            block, height, width = [], len(said) + 1, len(heard) + 1
+            block, height, width = [], len(reference) + 1, len(hypothesis) + 1
         block.append(index)
     if block:
         yield block
 
 
 def _align(pairs: Sequence[tuple[Words, Words]]) -> list[Kinds]:
-    """The edits of each pair, by dynamic programming over all of them at once."""
+    """Aligns each pair, by dynamic programming over all pairs at once."""
     numbers: dict[str, int] = defaultdict(lambda: len(numbers))
-    said = _padded([pair[0] for pair in pairs], numbers, -1)
-    heard = _padded([pair[1] for pair in pairs], numbers, -2)
-    # Edits come first, then words that are right: no number of those outweighs an edit.
-    edit = min(said.shape[1], heard.shape[1]) + 1
-    costs = _costs(said, heard, edit)
+    references = _padded([pair[0] for pair in pairs], numbers, -1)
+    hypotheses = _padded([pair[1] for pair in pairs], numbers, -2)
+    # An edit costs more than all correct words together save.
+    edit = min(references.shape[1], hypotheses.shape[1]) + 1
+    costs = _costs(references, hypotheses, edit)
 
     count = len(pairs)
     row = np.arange(count)
     i = np.array([len(pair[0]) for pair in pairs])
     j = np.array([len(pair[1]) for pair in pairs])
-    kinds = np.zeros((count, said.shape[1] + heard.shape[1]), np.uint8)
+    kinds = np.zeros((count, references.shape[1] + hypotheses.shape[1]), np.uint8)
     steps = np.zeros(count, np.int64)
     while len(row):
         here = costs[i, row, j]
         equal = (i > 0) & (j > 0)
-        equal &= said[row, i - 1] == heard[row, j - 1]
+        equal &= references[row, i - 1] == hypotheses[row, j - 1]
         substituted = (i > 0) & (j > 0) & ~equal & (costs[i - 1, row, j - 1] + edit == here)
         deleted = (i > 0) & ~equal & ~substituted & (costs[i - 1, row, j] + edit == here)
         kind = np.select([equal, substituted, deleted], [_EQUAL, _SUBSTITUTE, _DELETE], _INSERT)
@@ -84,18 +84,24 @@ def _align(pairs: Sequence[tuple[Words, Words]]) -> list[Kinds]:
     return [kinds[index, :length][::-1] for index, length in enumerate(steps.tolist())]
 
 
-def _costs(said: NDArray[np.int32], heard: NDArray[np.int32], edit: int) -> NDArray[np.int32]:
-    """The least cost of each pair of beginnings, shape (1 + words said, pairs, 1 + words heard)."""
-    count, width = heard.shape
-    costs = np.empty((said.shape[1] + 1, count, width + 1), np.int32)
+def _costs(
+    references: NDArray[np.int32], hypotheses: NDArray[np.int32], edit: int
+) -> NDArray[np.int32]:
+    """The least cost of each pair of prefixes.
+
+    Returns:
+        Shape (1 + reference words, pairs, 1 + hypothesis words).
+    """
+    count, width = hypotheses.shape
+    costs = np.empty((references.shape[1] + 1, count, width + 1), np.int32)
     insertions = edit * np.arange(width + 1, dtype=np.int32)
     costs[0] = insertions
-    for index in range(said.shape[1]):
+    for index in range(references.shape[1]):
         above, here = costs[index], costs[index + 1]
-        step = np.where(said[:, index, None] == heard, np.int32(-1), np.int32(edit))
+        step = np.where(references[:, index, None] == hypotheses, np.int32(-1), np.int32(edit))
         here[:, 0] = above[:, 0] + edit
         np.minimum(above[:, :-1] + step, above[:, 1:] + edit, out=here[:, 1:])
-        # What comes from the left is a running minimum once insertions are free.
+        # With the cost of insertions taken off, a path from the left is a running minimum.
         here -= insertions
         np.minimum.accumulate(here, axis=1, out=here)
         here += insertions

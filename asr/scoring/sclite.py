@@ -1,10 +1,9 @@
-"""Files for NIST's sclite, which has scored recognisers since the 1990s.
+"""Files for NIST's scoring program sclite: trn, and stm and ctm where times are known.
 
-NAME.ref.trn and NAME.hyp.trn are compared by ``sclite -r NAME.ref.trn -h NAME.hyp.trn -i spu_id``,
-NAME.stm and NAME.ctm, which have times, by ``sclite -r NAME.stm stm -h NAME.ctm ctm``, both without
-regard to case unless told ``-s``. sclite weighs a substitution 4, a deletion and an insertion 3:
-where several alignments have as few errors as can be, it may split them otherwise than we do, and
-now and then it finds an error more.
+``sclite -r NAME.ref.trn -h NAME.hyp.trn -i spu_id`` compares the trn files, ``sclite -r NAME.stm
+stm -h NAME.ctm ctm`` the files with times, both ignoring case without ``-s``. To sclite a
+substitution costs 4, a deletion and an insertion 3: where several alignments have the fewest
+errors, it may choose another one than :mod:`asr.scoring.realign`, and it may find one error more.
 """
 
 from __future__ import annotations
@@ -17,25 +16,25 @@ from asr.errors import AsrError
 from asr.runtime.files import write_text
 from asr.scoring.results import Evaluation
 
-_MARKS = re.compile(r"[{}@]|^;;|\s/\s")  # what sclite reads as something other than a word
-_NOBODY = "unknown"  # the speaker of an stm file where none is known
+_MARKS = re.compile(r"[{}@]|^;;|\s/\s")  # what sclite does not read as a word
+_NOBODY = "unknown"  # the speaker field of an stm file where the speaker is not known
 
 
 def write_sclite(folder: str | Path, evaluation: Evaluation) -> list[Path]:
     """Writes the two trn files, and stm and ctm where the times of all words are known.
 
-    They are named after the evaluation, with ``_`` for what parts the names of a path.
+    The files are named after the evaluation, with ``_`` for slashes.
 
     Returns:
         The files written.
 
     Raises:
-        AsrError: an utterance id or a text is such that sclite would read something else.
+        AsrError: sclite would read an utterance id or a text otherwise than it is.
     """
     folder = Path(folder)
     references = evaluation.references
-    for utterance, heard in zip(references, evaluation.hypotheses, strict=True):
-        _check(utterance.utterance_id, utterance.text, heard)
+    for utterance, hypothesis in zip(references, evaluation.hypotheses, strict=True):
+        _check(utterance.utterance_id, utterance.text, hypothesis)
     names = [utterance.utterance_id for utterance in references]
     texts = {
         "ref.trn": _trn([utterance.text for utterance in references], names),
@@ -51,10 +50,10 @@ def write_sclite(folder: str | Path, evaluation: Evaluation) -> list[Path]:
 
 
 def check_id(name: str) -> None:
-    """Makes sure that sclite takes an utterance id.
+    """Checks that sclite can read an utterance id.
 
     Raises:
-        AsrError: it doesn't.
+        AsrError: it can't.
     """
     if re.search(r"[\s()]", name):
         raise AsrError(f"sclite takes no utterance id with spaces or parentheses, such as {name!r}")
@@ -71,7 +70,7 @@ def _check(name: str, *texts: str) -> None:
 
 
 def _has_times(evaluation: Evaluation) -> bool:
-    """True if of each utterance the duration is known and each word of the hypothesis has times."""
+    """Whether all durations and the times of all hypothesis words are known."""
     if len(evaluation.words) != len(evaluation.hypotheses) or not all(evaluation.durations):
         return False
     return all(
@@ -95,7 +94,7 @@ def _stm(evaluation: Evaluation) -> str:
 
 
 def _one_word(speaker: str) -> str:
-    """A name without white space, which would end its field."""
+    """A name with its white space replaced, which would end the field."""
     return "_".join(speaker.split())
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from asr.config.schema import RecurrentConfig
-from asr.corpora.text import STDIN, read_blocks
+from asr.corpora.text_blocks import STDIN, read_blocks
 from asr.errors import AsrError
 from asr.neural_lm.file import BORDER
 from asr.neural_lm.network import RecurrentModel, sentence_losses
@@ -63,7 +63,7 @@ def train_recurrent(
     """Trains a model and writes it to ``output``.
 
     Args:
-        texts: files as :func:`asr.corpora.text.read_blocks` takes them; they are read twice.
+        texts: files as :func:`asr.corpora.text_blocks.read_blocks` takes them; they are read twice.
         output: beside it, ``output.state`` keeps what an interrupted training goes on from.
         resume: go on, if there is something to go on from. On the CPU the weights are then the
             same, to the bit, as those of a training that was not interrupted.

@@ -15,7 +15,8 @@ from asr import __version__
 from asr.evaluation.report import pictures, sound
 from asr.runtime.files import write_text
 from asr.scoring.error_rates import Alignment, Errors
-from asr.scoring.results import Evaluation, Record
+from asr.scoring.figures import Figures
+from asr.scoring.results import Evaluation
 from asr.transcription.recogniser import Recogniser
 
 PICTURES = 30_000_000  # characters that all pictures may have: the page then stays below 40 MB
@@ -44,7 +45,7 @@ class Row:
 def write_report(
     path: str | Path,
     evaluations: Sequence[Evaluation],
-    records: Sequence[Record],
+    sets: Sequence[Figures],
     recogniser: Recogniser,
     model: str,
     most: int | None = None,
@@ -55,7 +56,7 @@ def write_report(
     Args:
         path: of the HTML file.
         evaluations: data sets whose utterances are shown.
-        records: the figures of these, and of others such as their pool, with their details.
+        sets: figures of these and of further sets, such as their pool, with details.
         recogniser: the model, to draw what it says.
         model: what it is called.
         most: of how many utterances, the worst ones, to draw log-mel and posteriors; by default of
@@ -75,7 +76,7 @@ def write_report(
         "version": __version__,
         "date": date.today().isoformat(),
         "model": model,
-        "sets": records,
+        "sets": [figures.to_json() for figures in sets],
         "own": len(evaluations),  # how many of these have utterances
         "units": list(recogniser.tokenizer.units),
         "secondsPerFrame": recogniser.seconds_per_frame,
@@ -90,7 +91,7 @@ def write_report(
     write_text(path, _page(f"{names}: word errors", data, blobs))
 
 
-def _utterance(row: Row) -> Record:
+def _utterance(row: Row) -> dict[str, Any]:
     reference = row.evaluation.references[row.index]
     alignment = row.evaluation.score.alignments[row.index]
     words = row.evaluation.words[row.index] if row.evaluation.words else ()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asr.corpora.text import read_blocks
+from asr.corpora.text_blocks import read_blocks
 from asr.lexicon.pronouncer import english
 from asr.tokenizers.tokenizer import PhoneTokenizer, Tokenizer, UnrepresentableText
 
@@ -20,7 +20,7 @@ class Sentences:
     """Texts in memory.
 
     Args:
-        texts: files as :func:`asr.corpora.text.read_blocks` takes them.
+        texts: files as :func:`asr.corpora.text_blocks.read_blocks` takes them.
     """
 
     def __init__(self, texts: Sequence[Path]) -> None:

@@ -62,7 +62,7 @@ def train_speller(
         source: the model's folder.
         output: for the new model's folder; beside it, ``output.state`` keeps what a stopped
             training goes on from.
-        texts: files as :func:`asr.corpora.text.read_blocks` takes them.
+        texts: files as :func:`asr.corpora.text_blocks.read_blocks` takes them.
         resume: go on, if there is something to go on from. The weights are then the same, to the
             bit, as those of a training that was not stopped.
 
