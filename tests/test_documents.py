@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.cli.main import _parse, _parser
+from asr.cli.main import _parse, _parser, main
 from asr.config.keys import list_keys
 from asr.config.loading import load_recipe
 from asr.config.schema import Recipe
@@ -195,6 +195,20 @@ def test_figures_of_the_bundled_model_stand_in_the_results(document):
     figures = [figure for line in tables for figure in re.findall(r"\b\d+\.\d\d?\b(?! GB)", line)]
     assert len(figures) >= 4
     assert [f for f in figures if f not in known and f not in rounded] == []
+
+
+def test_the_costs_of_cells_are_what_the_command_prints(capsys):
+    rows = re.findall(
+        r"^\| `(model\.encoder\.\S+)`[^|]*\| (.+) \|$",
+        (PROJECT / "recipes" / "CELLS.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    assert len(rows) >= 5
+    for setting, figures in rows:
+        recipe = str(PROJECT / "recipes" / "mini_librispeech.yaml")
+        assert main(["inspect", "cost", recipe, setting]) == 0
+        (total,) = (line for line in capsys.readouterr().out.splitlines() if " total " in line)
+        assert total.split()[1:] == figures.split(" | "), setting
 
 
 def test_every_command_has_a_line_in_the_documents():
