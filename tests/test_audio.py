@@ -182,7 +182,7 @@ def test_mp3_is_cut_off_only_if_it_says_how_long_it_was(tmp_path, speech):
         load_audio(path)
     # Without a count libsndfile expects too much of a file that begins so.
     path.write_bytes(data[:21] + bytes(4) + data[25:])
-    assert len(load_audio(path)) == pytest.approx(len(samples), abs=1152)  # a frame
+    assert len(load_audio(path)) == pytest.approx(len(samples), abs=2 * 1152)  # with padding
     assert audio_duration(path) * SAMPLE_RATE > len(samples) + SAMPLE_RATE
 
 
