@@ -11,7 +11,7 @@ import torch
 from asr.decoding import BeamOptions, make_decoder
 from asr.decoding.beam import BeamDecoder
 from asr.decoding.lexicon_tree import LexiconTree
-from asr.decoding.search_arrays import STATES
+from asr.decoding.search.records import STATES
 from asr.ngram import load
 from asr.tokenizers.tokenizer import CharacterTokenizer, Tokenizer
 
@@ -247,7 +247,7 @@ def test_recombination_drops_what_can_not_win(case, lm):
         streams = [exact.stream(), recombined.stream()]
         for stream in streams:
             stream.feed(log_probs)
-        alive, left = (stream._search.counts[STATES] for stream in streams)
+        alive, left = (stream._memory.counts[STATES] for stream in streams)
         assert left < alive
 
 

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.decoding import search
-from asr.decoding import search_arrays as tables
 from asr.decoding.calibration import UNCALIBRATED, Calibration
 from asr.decoding.hotwords import HotWords, read_phrases
 from asr.decoding.hypothesis import Hypothesis, Lengths, LogProbs, Word
@@ -21,8 +20,16 @@ from asr.decoding.label_prior import divide, logarithms
 from asr.decoding.lexicon_tree import LexiconTree
 from asr.decoding.nbest import path, shares, word_spans
 from asr.decoding.options import BeamOptions
-from asr.decoding.search_arrays import Ints, Readings, Records, Search, Settings, Spans
-from asr.decoding.search_input import check, tabulate, with_words
+from asr.decoding.search import records
+from asr.decoding.search.input import build_input, check, with_words
+from asr.decoding.search.records import (
+    FinalHypotheses,
+    Ints,
+    Records,
+    SearchMemory,
+    SearchSettings,
+    WordSpans,
+)
 from asr.decoding.word_boundaries import Boundaries
 from asr.errors import AsrError
 from asr.ngram.model import EOS
@@ -94,7 +101,7 @@ class BeamDecoder:
             for phrase, boost in phrases.items()
         }
         hot = HotWords.build(numbered, len(tree.words))
-        self.tables = tabulate(
+        self.search_input = build_input(
             tree, lm, hot, self.options, boundaries, len(tokenizer), spelled=lexicon is None
         )
         # The search is compiled on its first use ever: here, and not while somebody times it.
@@ -123,10 +130,10 @@ class BeamStream:
 
     def __init__(self, decoder: BeamDecoder) -> None:
         self._decoder = decoder
-        self._tables = decoder.tables
+        self._input = decoder.search_input
         self._units = len(decoder.tokenizer)
         self._texts_of_nodes: dict[int, str] = {}  # of words that are not in the lexicon
-        self._search = _blank_search(decoder.options.beam_size, self._units, self._tables.settings)
+        self._memory = _empty_memory(decoder.options.beam_size, self._units, self._input.settings)
 
     def feed(self, log_probs: LogProbs) -> None:
         """Reads frames.
@@ -150,44 +157,46 @@ class BeamStream:
         if len(rows) and self._decoder.log_prior is not None:
             rows = divide(rows, self._decoder.log_prior)
         done = 0
-        while (done := search.advance(rows, done, self._tables, self._search)) < len(rows):
+        while (done := search.advance(rows, done, self._input, self._memory)) < len(rows):
             self._grow()
 
     def finish(self) -> list[Hypothesis]:
         """The hypotheses, best first; to be called once, after the last frame."""
-        most = int(self._search.counts[tables.STATES]) * (self._tables.settings.most_words + 1)
+        most = int(self._memory.counts[records.STATES]) * (self._input.settings.most_words + 1)
         self._reserve(histories=most, tokens=0, spelled=0)
-        readings = search.close(self._tables, self._search, EOS)
+        finals = search.finish(self._input, self._memory, EOS)
         wanted = self._decoder.options.nbest
-        order = np.lexsort((readings.history, -readings.score))
-        likely = readings.score > readings.score.max() - _NEGLIGIBLE
+        order = np.lexsort((finals.history, -finals.score))
+        likely = finals.score > finals.score.max() - _NEGLIGIBLE
         order = order[: max(wanted, int(likely.sum()))]
-        readings = Readings(*(column[order] for column in readings))
-        spans = word_spans(readings, self._search, self._tables.settings.separator)
-        texts, scores = self._texts(readings, spans)
+        finals = FinalHypotheses._make(column[order] for column in finals)
+        spans = word_spans(finals, self._memory, self._input.settings.separator)
+        texts, scores = self._texts(finals, spans)
         best = sorted(scores, key=lambda r: -scores[r])[:wanted]
-        posterior = np.exp(readings.score - readings.score.max())
+        posterior = np.exp(finals.score - finals.score.max())
         posterior /= posterior.sum()
         agreed = shares(spans, posterior, max(best) + 1)
-        return [self._hypothesis(r, texts[r], scores[r], readings, spans, agreed) for r in best]
+        return [self._hypothesis(r, texts[r], scores[r], finals, spans, agreed) for r in best]
 
-    def _texts(self, readings: Readings, spans: Spans) -> tuple[dict[int, str], dict[int, float]]:
-        """Texts and scores of the readings to choose from, those of one text added up."""
-        if not self._tables.settings.spelling:  # different word sequences are different texts
-            count = min(self._decoder.options.nbest, len(readings.score))
+    def _texts(
+        self, finals: FinalHypotheses, spans: WordSpans
+    ) -> tuple[dict[int, str], dict[int, float]]:
+        """Texts and scores of the hypotheses to choose from, those of one text added up."""
+        if not self._input.settings.spelling:  # different word sequences are different texts
+            count = min(self._decoder.options.nbest, len(finals.score))
             return (
                 {r: " ".join(self._words(spans, r)) for r in range(count)},
-                {r: float(readings.score[r]) for r in range(count)},
+                {r: float(finals.score[r]) for r in range(count)},
             )
         first: dict[str, int] = {}
         scores: dict[int, float] = {}
-        for r, score in enumerate(readings.score.tolist()):
+        for r, score in enumerate(finals.score.tolist()):
             text = " ".join(filter(None, self._words(spans, r)))
             r = first.setdefault(text, r)
             scores[r] = float(np.logaddexp(scores[r], score)) if r in scores else score
         return {r: text for text, r in first.items()}, scores
 
-    def _words(self, spans: Spans, reading: int) -> list[str]:
+    def _words(self, spans: WordSpans, reading: int) -> list[str]:
         codes = spans.word[spans.first[reading] : spans.first[reading + 1]].tolist()
         known = self._decoder.words
         return [known[c] if c < len(known) else self._spelled(c - len(known)) for c in codes]
@@ -199,8 +208,8 @@ class BeamStream:
         return self._texts_of_nodes[node]
 
     def _spell(self, node: int) -> str:
-        tree, spelled = self._tables.lexicon, self._search.spelled
-        inside, first_child = len(tree.leave), tree.node["first_child"]
+        tree, spelled = self._input.lexicon, self._memory.spelled
+        inside, first_child = len(tree.inverse_look_ahead), tree.node["first_child"]
         units = []
         while node >= inside:
             units.append(int(spelled["unit"][node - inside]))
@@ -215,11 +224,11 @@ class BeamStream:
         reading: int,
         text: str,
         score: float,
-        readings: Readings,
-        spans: Spans,
+        finals: FinalHypotheses,
+        spans: WordSpans,
         agreed: NDArray[np.float64],
     ) -> Hypothesis:
-        units, frames = path(self._search, readings.token[reading])
+        units, frames = path(self._memory, finals.token[reading])
         at = slice(spans.first[reading], spans.first[reading + 1])
         confidence = (agreed[at] * np.exp(spans.log_prob[at])).clip(0, 1)
         words = zip(
@@ -235,63 +244,63 @@ class BeamStream:
             tuple(units.tolist()),
             tuple(frames.tolist()),
             tuple(Word(*word) for word in words if word[0]),
-            score - float(readings.weights[reading]),
-            float(readings.lm[reading]) * math.log(10),
+            score - float(finals.weights[reading]),
+            float(finals.lm[reading]) * math.log(10),
         )
 
     def _grow(self) -> None:
         """Makes room for a frame, if much is taken by dropping what is no longer built on."""
-        if len(self._search.tokens) + len(self._search.histories) > _SWEPT:
-            search.sweep(self._search)
-        needed = int(self._search.counts[tables.NEEDED])
-        if needed > len(self._search.following):
-            self._search = self._search._replace(
-                following=np.empty(2 * needed, tables.STATE),
+        if len(self._memory.tokens) + len(self._memory.histories) > _SWEPT:
+            search.compact(self._memory)
+        needed = int(self._memory.counts[records.NEEDED])
+        if needed > len(self._memory.following):
+            self._memory = self._memory._replace(
+                following=np.empty(2 * needed, records.STATE),
                 slots=np.zeros(_table_size(2 * needed), np.int64),
             )
-            self._search.counts[tables.STAMP] = 0
+            self._memory.counts[records.STAMP] = 0
         self._reserve(needed, self._decoder.options.beam_size, 2 * needed)
 
     def _reserve(self, histories: int, tokens: int, spelled: int) -> None:
         """Room for so many more of each, and as much again where that is not there."""
-        now, counts = self._search, self._search.counts.tolist()
-        wanted = counts[tables.HISTORIES] + histories
+        now, counts = self._memory, self._memory.counts.tolist()
+        wanted = counts[records.HISTORIES] + histories
         if wanted > len(now.histories):
             grown = _resized(now.histories, 2 * wanted)
-            slots = _table(grown["parent"], grown["word"], 1, counts[tables.HISTORIES])
+            slots = _table(grown["parent"], grown["word"], 1, counts[records.HISTORIES])
             now = now._replace(histories=grown, history_slots=slots)
-        wanted = counts[tables.TOKENS] + tokens
+        wanted = counts[records.TOKENS] + tokens
         if wanted > len(now.tokens):
             now = now._replace(tokens=_resized(now.tokens, 2 * wanted))
-        wanted = counts[tables.SPELLED] + spelled
+        wanted = counts[records.SPELLED] + spelled
         if wanted > len(now.spelled):
             grown = _resized(now.spelled, 2 * wanted)
-            slots = _table(grown["parent"], grown["unit"], 0, counts[tables.SPELLED])
+            slots = _table(grown["parent"], grown["unit"], 0, counts[records.SPELLED])
             now = now._replace(spelled=grown, spelled_slots=slots)
-        self._search = now
+        self._memory = now
 
 
-def _blank_search(beam_size: int, units: int, settings: Settings) -> Search:
+def _empty_memory(beam_size: int, units: int, settings: SearchSettings) -> SearchMemory:
     """The search before the first frame: no words, as if after a blank."""
     room = max(4096, 16 * beam_size)
     spelled = room if settings.spelling else 1
-    beam = np.zeros(beam_size, tables.STATE)
+    beam = np.zeros(beam_size, records.STATE)
     beam["blank"][0] = beam["best_blank"][0] = 1.0
-    beam["token_blank"] = beam["token_unit"] = tables.NONE
-    histories = np.empty(room, tables.HISTORY)
+    beam["token_blank"] = beam["token_unit"] = records.NONE
+    histories = np.empty(room, records.HISTORY)
     beam["last"] = settings.separator
-    histories[0] = (tables.NONE, tables.NONE, 0, settings.start, 0, 1.0, 0.0, 0.0)
+    histories[0] = (records.NONE, records.NONE, 0, settings.start, 0, 1.0, 0.0, 0.0)
     counts = np.zeros(8, np.int64)
-    counts[[tables.STATES, tables.HISTORIES, tables.SETTLED]] = 1
-    return Search(
+    counts[[records.STATES, records.HISTORIES, records.SETTLED]] = 1
+    return SearchMemory(
         beam,
-        np.empty(room, tables.STATE),
+        np.empty(room, records.STATE),
         np.zeros(_table_size(room), np.int64),
         histories,
-        np.full(_table_size(room), tables.NONE, np.int32),
-        np.empty(room, tables.TOKEN),
-        np.empty(spelled, tables.SPELLING),
-        np.full(_table_size(spelled), tables.NONE, np.int32),
+        np.full(_table_size(room), records.NONE, np.int32),
+        np.empty(room, records.TOKEN),
+        np.empty(spelled, records.SPELLING),
+        np.full(_table_size(spelled), records.NONE, np.int32),
         counts,
         np.zeros(1),
         np.zeros(units),
@@ -299,9 +308,9 @@ def _blank_search(beam_size: int, units: int, settings: Settings) -> Search:
     )
 
 
-def _resized(records: Records, room: int) -> Records:
-    grown = np.empty(room, records.dtype)
-    grown[: len(records)] = records
+def _resized(array: Records, room: int) -> Records:
+    grown = np.empty(room, array.dtype)
+    grown[: len(array)] = array
     return grown
 
 

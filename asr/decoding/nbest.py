@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from asr.decoding.search_arrays import NONE, Floats, Ints, Readings, Search, Spans
+from asr.decoding.search.records import (
+    NONE,
+    FinalHypotheses,
+    Floats,
+    Ints,
+    SearchMemory,
+    WordSpans,
+)
 from asr.runtime.jit import compiled
 
 
 @compiled
-def word_spans(readings: Readings, search: Search, separator: int) -> Spans:
+def word_spans(finals: FinalHypotheses, memory: SearchMemory, separator: int) -> WordSpans:
     """The times of all words, on the best alignment of each reading."""
-    known, tokens = search.histories, search.tokens
-    first = np.zeros(len(readings.history) + 1, np.int64)
-    for r in range(len(readings.history)):
-        first[r + 1] = first[r] + known[readings.history[r]].depth
+    histories, tokens = memory.histories, memory.tokens
+    first = np.zeros(len(finals.history) + 1, np.int64)
+    for r in range(len(finals.history)):
+        first[r + 1] = first[r] + histories[finals.history[r]].depth
     words = first[-1]
     word, start, end = (
         np.empty(words, np.int32),
@@ -23,14 +30,14 @@ def word_spans(readings: Readings, search: Search, separator: int) -> Spans:
     )
     log_prob = np.zeros(words, np.float64)
     units = np.zeros(words, np.int64)
-    for r in range(len(readings.history)):
-        h = readings.history[r]
+    for r in range(len(finals.history)):
+        h = finals.history[r]
         for k in range(first[r + 1] - 1, first[r] - 1, -1):
-            word[k] = known[h].word
-            h = known[h].parent
-        token, behind = readings.token[r], readings.end[r]
+            word[k] = histories[h].word
+            h = histories[h].parent
+        token, behind = finals.token[r], finals.end[r]
         while token != NONE:
-            k = first[r] + known[tokens[token].history].depth
+            k = first[r] + histories[tokens[token].history].depth
             if tokens[token].unit != separator and k < first[r + 1]:
                 if units[k] == 0:
                     end[k] = behind
@@ -39,11 +46,11 @@ def word_spans(readings: Readings, search: Search, separator: int) -> Spans:
                 units[k] += 1
             behind = tokens[token].before
             token = tokens[token].parent
-    return Spans(first, word, start, end, log_prob / np.maximum(units, 1))
+    return WordSpans(first, word, start, end, log_prob / np.maximum(units, 1))
 
 
 @compiled
-def shares(spans: Spans, posterior: Floats, wanted: int) -> Floats:
+def shares(spans: WordSpans, posterior: Floats, wanted: int) -> Floats:
     """For each word of the first ``wanted`` readings, the posterior of those that agree with it.
 
     A reading agrees with a word where it has the same word at an overlapping time.
@@ -65,9 +72,9 @@ def shares(spans: Spans, posterior: Floats, wanted: int) -> Floats:
 
 
 @compiled
-def path(search: Search, token: int) -> tuple[Ints, Ints]:
+def path(memory: SearchMemory, token: int) -> tuple[Ints, Ints]:
     """The units that end with ``token``, and their frames."""
-    tokens = search.tokens
+    tokens = memory.tokens
     count = 0
     at = token
     while at != NONE:

@@ -17,6 +17,8 @@ from asr.lexicon.phones import PHONES, Phones
 from asr.runtime.jit import compiled, uncounted
 from asr.text import ALPHABET
 
+Indices = NDArray[np.int64]
+
 _PHONES = len(PHONES)
 _CODES = 1 + _PHONES + _PHONES**2  # no phone, one phone, two phones
 
@@ -67,7 +69,7 @@ def _decode(code: int) -> Phones:
 
 
 @uncounted
-def _graphone(letter, phones, end, count):  # type: ignore[no-untyped-def]
+def _graphone(letter: int, phones: Indices, end: int, count: int) -> int:
     """The number of the graphone of ``letter`` and the ``count`` phones before ``end``."""
     code = 0
     if count == 1:
@@ -78,7 +80,13 @@ def _graphone(letter, phones, end, count):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _expect(letters, phones, letter_starts, phone_starts, probability):  # type: ignore[no-untyped-def]
+def _expect(
+    letters: Indices,
+    phones: Indices,
+    letter_starts: Indices,
+    phone_starts: Indices,
+    probability: NDArray[np.float64],
+) -> NDArray[np.float64]:
     """Expected counts of all graphones, by the forward and the backward pass over each pair."""
     counts = np.zeros_like(probability)
     for pair in range(len(letter_starts) - 1):
@@ -107,7 +115,13 @@ def _expect(letters, phones, letter_starts, phone_starts, probability):  # type:
 
 
 @compiled
-def _best(letters, phones, letter_starts, phone_starts, probability):  # type: ignore[no-untyped-def]
+def _best(
+    letters: Indices,
+    phones: Indices,
+    letter_starts: Indices,
+    phone_starts: Indices,
+    probability: NDArray[np.float64],
+) -> NDArray[np.int64]:
     """The code of each letter's phones in the likeliest way, -1 where there is none (Viterbi)."""
     codes = np.full(len(letters), -1)
     for pair in range(len(letter_starts) - 1):

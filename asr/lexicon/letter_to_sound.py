@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from asr.lexicon.graphone import Graphone
 from asr.lexicon.phones import Phones
 from asr.ngram.binary import read_binary, write_binary
+from asr.ngram.lookup import NgramArrays, score_word
 from asr.ngram.model import EOS, SPECIAL_WORDS, NgramModel
-from asr.runtime.jit import compiled, uncounted
+from asr.runtime.jit import compiled
 from asr.text import ALPHABET
 
 BUNDLED = Path(__file__).parent / "letter_to_sound.lm"
@@ -45,7 +46,9 @@ class LetterToSound:
             ids[graphone.letter].append(number)
         self._graphones = np.array([i for letter in ALPHABET for i in ids[letter]])
         self._starts = np.cumsum([0, *(len(ids[letter]) for letter in ALPHABET)])
-        self._arrays = (model.word, model.log_prob, model.backoff, model.first_child, model.suffix)
+        self._arrays = NgramArrays(
+            model.word, model.log_prob, model.backoff, model.first_child, model.suffix
+        )
 
     def pronounce(self, word: str) -> list[tuple[Phones, float]]:
         """The likeliest pronunciations of a word in normal form, best first.
@@ -90,15 +93,6 @@ class LetterToSound:
         return cls(read_binary(Path(path)))
 
 
-_Arrays = tuple[
-    NDArray[np.uint32],  # word
-    NDArray[np.float32],  # log_prob
-    NDArray[np.float32],  # backoff
-    NDArray[np.uint32],  # first_child
-    NDArray[np.uint32],  # suffix
-]
-
-
 @compiled
 def _search(
     letters: NDArray[np.int64],
@@ -106,7 +100,7 @@ def _search(
     starts: NDArray[np.int64],
     start: int,
     top: int,
-    arrays: _Arrays,
+    arrays: NgramArrays,
     beam_size: int,
     threshold: float,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -137,7 +131,7 @@ def _search(
         next_scores = np.zeros(count, np.float64)
         for way in range(len(states)):
             for which in range(len(fitting)):
-                score, state = _score(states[way], fitting[which], top, arrays)
+                score, state = score_word(arrays, top, states[way], fitting[which])
                 next_states[way * len(fitting) + which] = state
                 next_scores[way * len(fitting) + which] = scores[way] + score
         best = np.argsort(-next_scores, kind="mergesort")[:beam_size]
@@ -148,32 +142,9 @@ def _search(
             taken[i, rank] = fitting[best[rank] % len(fitting)]
     paths = np.zeros((len(states), length), np.int64)
     for way in range(len(states)):
-        scores[way] += _score(states[way], EOS, top, arrays)[0]
+        scores[way] += score_word(arrays, top, states[way], EOS)[0]
         rank = way
         for i in range(length - 1, -1, -1):
             paths[way, i] = taken[i, rank]
             rank = parents[i, rank]
     return paths, scores
-
-
-@uncounted
-def _score(state: np.int64, word: int, top: int, arrays: _Arrays) -> tuple[float, np.int64]:
-    """:meth:`NgramModel.score`, compiled."""
-    words, log_prob, backoff, first_child, suffix = arrays
-    total = 0.0
-    while state:
-        low, end = np.int64(first_child[state]), np.int64(first_child[state + 1])
-        high = end
-        while low < high:
-            middle = (low + high) // 2
-            if words[middle] < word:
-                low = middle + 1
-            else:
-                high = middle
-        if low < end and words[low] == word:
-            break
-        total += backoff[state]
-        state = np.int64(suffix[state])
-    else:
-        low = np.int64(1 + word)
-    return total + log_prob[low], low if low < top else np.int64(suffix[low])

@@ -1,47 +1,90 @@
-"""How functions are compiled: by numba, without Python's lock, divisions by zero as in numpy."""
+"""The compile decorators: numba without Python's lock, dividing by zero as numpy does, cached on
+disk.
+
+numba keeps a function's machine code on disk for as long as the function's own file is unchanged,
+whatever the functions and constants that it takes from other files. Here the code is kept for as
+long as all modules of this package are unchanged from which it is made
+(:mod:`asr.runtime.source_digest`), so that compiled functions may stand in several files.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+import numpy as np
 from numba import njit
 
-try:  # numba can leave references uncounted, by an option that it does not promise to keep
+from asr.runtime.source_digest import source_digest
+
+try:  # options of numba's that are not documented, and may not be kept
     from numba.core.options import DefaultOptions
 
-    _COUNTED = not hasattr(DefaultOptions, "_nrt")
+    _OPTIONS = frozenset(dir(DefaultOptions))
 except ImportError:
-    _COUNTED = True
+    _OPTIONS = frozenset()
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 # A product and the sum it goes into may be rounded once, as processors do at no cost; the order of
 # sums stays as it is written.
 FUSED: dict[str, Any] = {"fastmath": {"contract"}}
 
 
-def compiled(function: Any, **options: Any) -> Any:
-    """What Python calls.
+def compiled(function: Function, **options: Any) -> Function:
+    """A function that Python calls.
 
     Its machine code is kept on disk: beside its file, in the user's cache folder if that is
-    read-only, and nowhere if both are; then each run waits for it anew.
+    read-only, and nowhere if both are; then each run compiles it anew.
     """
     try:
-        return njit(nogil=True, cache=True, error_model="numpy", **options)(function)
+        found: Function = njit(nogil=True, cache=True, error_model="numpy", **options)(function)
     except RuntimeError:  # there is no folder to keep it in
         return inner(function, **options)
+    try:
+        cache_file = found._cache._cache_file  # type: ignore[attr-defined]
+        cache_file._source_stamp = source_digest(function.__module__)
+    except (AttributeError, OSError):  # another numba's cache, or no source: never run stale code
+        return inner(function, **options)
+    return found
 
 
-def inner(function: Any, **options: Any) -> Any:
-    """What only compiled functions call: it is kept on disk as part of them."""
-    return njit(nogil=True, error_model="numpy", **options)(function)
+def inner(function: Function, **options: Any) -> Function:
+    """A function that only compiled functions call; it is kept on disk as part of them."""
+    found: Function = njit(nogil=True, error_model="numpy", **options)(function)
+    return found
 
 
-def uncounted(function: Any, **options: Any) -> Any:
+def uncounted(function: Function, **options: Any) -> Function:
     """An inner function that makes no arrays, nor do those that it calls.
 
     numba counts references to arrays, in atomic operations, at every call and in many a loop; in
-    small functions that takes longer than what they are for. Here nobody need count them: the
-    caller keeps the arrays that it passes.
+    small functions that takes longer than the work itself. Here nobody need count them: the caller
+    keeps the arrays that it passes.
     """
-    if not _COUNTED:
+    if "_nrt" in _OPTIONS:
         options["_nrt"] = False
     return inner(function, **options)
+
+
+def inlined(function: Function, **options: Any) -> Function:
+    """An uncounted function that becomes part of its callers, so that a call costs nothing.
+
+    It parts long functions into readable ones where records of many arrays are passed, all fields
+    of which would be copied at every call.
+    """
+    if "forceinline" in _OPTIONS:
+        options["forceinline"] = True
+    return uncounted(function, **options)
+
+
+@uncounted
+def number(value: Any) -> Any:
+    """An integer of 64 bits; with one width of integers, few variants are compiled."""
+    return np.int64(value)
+
+
+@uncounted
+def double(value: Any) -> Any:
+    """A number in double precision."""
+    return np.float64(value)

@@ -1,4 +1,4 @@
-"""Lexicon, language model, hot words and options, made ready for the compiled search."""
+"""The input of the compiled search, built from lexicon, language model, hot words and options."""
 
 from __future__ import annotations
 
@@ -13,9 +13,17 @@ from numpy.typing import NDArray
 from asr.decoding.hotwords import HotWords
 from asr.decoding.lexicon_tree import LexiconTree
 from asr.decoding.options import BeamOptions
-from asr.decoding.search_arrays import NODE, ROOT, Hot, Lexicon, Model, Settings, Tables
+from asr.decoding.search.records import (
+    NODE,
+    ROOT,
+    HotwordArrays,
+    LexiconArrays,
+    SearchInput,
+    SearchSettings,
+)
 from asr.decoding.word_boundaries import Boundaries
 from asr.errors import AsrError
+from asr.ngram.lookup import NgramArrays
 from asr.ngram.model import EOS, NEVER, UNK, NgramModel
 from asr.tokenizers.tokenizer import Tokenizer, UnrepresentableText
 
@@ -43,7 +51,7 @@ def check(tree: LexiconTree, units: int, separator: int) -> None:
         raise AsrError("the lexicon spells a word with the unit that stands between words")
 
 
-def tabulate(
+def build_input(
     tree: LexiconTree,
     lm: NgramModel | None,
     hot: HotWords,
@@ -52,10 +60,20 @@ def tabulate(
     units: int,
     *,
     spelled: bool,
-) -> Tables:
-    """What the compiled search reads, ``spelled`` if there is no lexicon."""
+) -> SearchInput:
+    """The input of the compiled search.
+
+    Args:
+        tree: the words.
+        lm: the language model.
+        hot: the hot words.
+        options: widths, thresholds and weights.
+        boundaries: how the units mark words.
+        units: the number of units.
+        spelled: whether words are spelled freely, for want of a lexicon.
+    """
     spelling = spelled or options.open_vocabulary
-    model = _model(lm)
+    ngrams = _ngram_arrays(lm)
     lm_weight = options.lm_weight * math.log(10) if lm else 0.0
     bonus = options.word_bonus if lm else 0.0
     penalty = 0.0 if spelled else options.unknown_penalty
@@ -66,26 +84,21 @@ def tabulate(
     if lm and not spelled:
         lacking = np.where(lm_word[tree.word] == UNK, lm_weight * _rarer(lm), 0.0)
         tree = replace(tree, log_weight=tree.log_weight + lacking.astype(np.float32))
-    unigram = model.log_prob[1 + lm_word].astype(np.float64)
+    unigram = ngrams.log_prob[1 + lm_word].astype(np.float64)
     by_word = lm_weight * unigram + bonus + hot.first_gain()[: len(lm_word)]
-    unknown = lm_weight * float(model.log_prob[1]) + bonus + penalty
+    unknown = lm_weight * float(ngrams.log_prob[1]) + bonus + penalty
     ahead = tree.best_below(by_word[tree.word] + tree.log_weight)
     if spelling:
         ahead = np.maximum(ahead, unknown)
     ahead = ahead.clip(-_LIMIT, _LIMIT)
     ahead[ROOT] = 0.0
-    step = np.ones(len(ahead))
-    step[1:] = np.exp(ahead[1:] - np.repeat(ahead, np.diff(tree.first_child)))
-    weight = tree.log_weight - np.repeat(ahead, np.diff(tree.first_word))
 
-    root_child = np.zeros(units, np.int32)
-    children = np.arange(tree.first_child[0], tree.first_child[1])
-    root_child[tree.unit[children]] = children
     begins = np.zeros(units, bool)
     if not boundaries.separator:
         begins[list(boundaries.starts) if spelling else slice(None)] = True
-    entries_at = np.diff(tree.first_word)
-    settings = Settings(
+    lexicon = _lexicon_arrays(tree, ahead, lm_word, begins)
+    greatest_step = float(lexicon.node["step"][:-1].max())
+    settings = SearchSettings(
         options.beam_size,
         math.exp(-options.beam_threshold),
         options.token_threshold,
@@ -94,17 +107,41 @@ def tabulate(
         bonus,
         penalty,
         math.exp(min(unknown, _LIMIT)),
-        max(1.0, float(step.max()), math.exp(min(unknown, _LIMIT)) if spelling else 0.0),
-        max(1, int(entries_at.max())),
+        max(1.0, greatest_step, math.exp(min(unknown, _LIMIT)) if spelling else 0.0),
+        max(1, int(np.diff(tree.first_word).max())),
         boundaries.separator,
         spelling,
         lm.start if lm else 0,
         lm.top if lm else 1,
     )
+    automaton = HotwordArrays(
+        hot.first_child, hot.word, hot.fallback, hot.earned, hot.credit, hot.root_child
+    )
+    return SearchInput(
+        LexiconArrays(*[_read_only(array) for array in lexicon]),
+        NgramArrays(*[_read_only(array) for array in ngrams]),
+        HotwordArrays(*[_read_only(array) for array in automaton]),
+        settings,
+    )
+
+
+def _lexicon_arrays(
+    tree: LexiconTree,
+    ahead: NDArray[np.float64],
+    lm_word: NDArray[np.int32],
+    begins: NDArray[np.bool_],
+) -> LexiconArrays:
+    """The tree with the look-ahead ``ahead`` (natural logarithm, of each node) in its weights."""
+    step = np.ones(len(ahead))
+    step[1:] = np.exp(ahead[1:] - np.repeat(ahead, np.diff(tree.first_child)))
+    weight = tree.log_weight - np.repeat(ahead, np.diff(tree.first_word))
+    root_child = np.zeros(len(begins), np.int32)
+    children = np.arange(tree.first_child[0], tree.first_child[1])
+    root_child[tree.unit[children]] = children
     node = np.zeros(len(step) + 1, NODE)
     node["unit"][:-1], node["step"][:-1] = tree.unit, step
     node["first_child"], node["first_word"] = tree.first_child, tree.first_word
-    lexicon = Lexicon(
+    return LexiconArrays(
         node,
         np.exp(-ahead),
         tree.word,
@@ -113,21 +150,14 @@ def tabulate(
         root_child,
         begins,
     )
-    automaton = Hot(hot.first_child, hot.word, hot.fallback, hot.earned, hot.credit, hot.root_child)
-    return Tables(
-        Lexicon(*[_sealed(array) for array in lexicon]),
-        Model(*[_sealed(array) for array in model]),
-        Hot(*[_sealed(array) for array in automaton]),
-        settings,
-    )
 
 
-def _model(lm: NgramModel | None) -> Model:
-    """The arrays of the model; without one, of a model to which all is certain."""
+def _ngram_arrays(lm: NgramModel | None) -> NgramArrays:
+    """The arrays of the model; without one, of a model in which everything is certain."""
     if lm is not None:
-        return Model(lm.word, lm.log_prob, lm.backoff, lm.first_child, lm.suffix)
+        return NgramArrays(lm.word, lm.log_prob, lm.backoff, lm.first_child, lm.suffix)
     none = np.zeros(EOS + 2, np.uint32)
-    return Model(
+    return NgramArrays(
         none, none.astype(np.float32), none.astype(np.float32), np.append(none, none[:1]), none
     )
 
@@ -158,7 +188,7 @@ def _without_twins(tree: LexiconTree, lm_word: NDArray[np.int32], hot: HotWords)
     )
 
 
-def _sealed(array: NDArray[Any]) -> NDArray[Any]:
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     """A read-only plain array: one type for the compiler, of memory or of a mapped file."""
     view = np.require(np.asarray(array), requirements=["C", "A"]).view()
     view.flags.writeable = False

@@ -1,4 +1,4 @@
-"""What the compiled search reads and writes: flat arrays, and records of numbers.
+"""The data of the compiled search: flat arrays, and records of numbers.
 
 Records rather than arrays of their fields, where all fields of one are needed at a time: a state of
 the search is a cache line or two.
@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.ngram.lookup import NgramArrays
+
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
 Records = NDArray[np.void]
@@ -18,15 +20,15 @@ Records = NDArray[np.void]
 ROOT = 0
 NONE = -1
 
-# Places in Search.counts.
+# Places in SearchMemory.counts.
 FRAMES, STATES, HISTORIES, TOKENS, SPELLED, SETTLED, STAMP, NEEDED = range(8)
 
 
-class Lexicon(NamedTuple):
-    """The tree with the weights of its words. Nodes from ``len(leave)`` on are spelled ones."""
+class LexiconArrays(NamedTuple):
+    """The lexicon tree with the weights of its words. Nodes from N on are spelled ones."""
 
     node: Records  # [N + 1] NODE, one more whose children and words are none
-    leave: Floats  # [N] one by the look-ahead, for unknown words that end here
+    inverse_look_ahead: Floats  # [N] for unknown words that end at the node
     word: Ints  # [E]
     weight: Floats  # [E] of the spelling, by the look-ahead of its node
     lm_word: Ints  # [W] the language model's id of each word
@@ -34,17 +36,7 @@ class Lexicon(NamedTuple):
     begins: NDArray[np.bool_]  # [U] a word may begin with the unit where another ends
 
 
-class Model(NamedTuple):
-    """The arrays of :class:`asr.ngram.NgramModel`."""
-
-    word: NDArray[np.uint32]
-    log_prob: NDArray[np.float32]
-    backoff: NDArray[np.float32]
-    first_child: NDArray[np.uint32]
-    suffix: NDArray[np.uint32]
-
-
-class Hot(NamedTuple):
+class HotwordArrays(NamedTuple):
     """The arrays of :class:`asr.decoding.hotwords.HotWords`."""
 
     first_child: Ints
@@ -55,8 +47,8 @@ class Hot(NamedTuple):
     root_child: Ints
 
 
-class Settings(NamedTuple):
-    """Numbers of the search; logarithms are natural where nothing else is said."""
+class SearchSettings(NamedTuple):
+    """Numbers of the search; logarithms are natural unless stated otherwise."""
 
     beam_size: int
     narrowest: float  # a state's least probability, by that of the best
@@ -127,16 +119,16 @@ TOKEN = np.dtype(
 SPELLING = np.dtype([("parent", np.int32), ("unit", np.int32)], align=True)  # outside the lexicon
 
 
-class Tables(NamedTuple):
+class SearchInput(NamedTuple):
     """All that a search reads besides the frames."""
 
-    lexicon: Lexicon
-    model: Model
-    hot: Hot
-    settings: Settings
+    lexicon: LexiconArrays
+    lm: NgramArrays
+    hot: HotwordArrays
+    settings: SearchSettings
 
 
-class Search(NamedTuple):
+class SearchMemory(NamedTuple):
     """All that changes from frame to frame. Slots are open hash tables."""
 
     beam: Records  # [beam_size] STATE
@@ -148,39 +140,39 @@ class Search(NamedTuple):
     spelled: Records  # SPELLING
     spelled_slots: Ints  # of those by (parent, unit)
     counts: NDArray[np.int64]  # [8] by the names above
-    level: Floats  # [1] natural logarithm of what all probabilities are to be multiplied by
+    level: Floats  # [1] natural logarithm of the factor by which all probabilities were divided
     prob: Floats  # [U] of the units tried, 0 for others
     tried: Ints  # [U]
 
 
 class Scratch(NamedTuple):
-    """What the reading of a frame needs room for."""
+    """Room for one frame's intermediate results."""
 
     option: NDArray[np.int64]  # [U] units that can follow a state,
     option_child: NDArray[np.int64]  # [U] and the nodes they lead to within the word
-    target: NDArray[np.int64]  # [most_words + 1] where a unit leads: histories,
+    target: NDArray[np.int64]  # [most_words + 1] histories that a unit leads to,
     target_node: NDArray[np.int64]  # [most_words + 1] nodes
-    gain: Floats  # [most_words + 1] and what it does to the probability
-    best_of: NDArray[np.int64]  # the likeliest state of each future, hashed as Search.slots,
-    slot_of: NDArray[np.int64]  # and where the future of each of Search.following stands there
+    gain: Floats  # [most_words + 1] and factors of the probability
+    best_of: NDArray[np.int64]  # the likeliest state of each future, hashed as SearchMemory.slots,
+    slot_of: NDArray[np.int64]  # and the slot of the future of each of SearchMemory.following
     ranked: Floats  # probabilities of those
 
 
-class Readings(NamedTuple):
-    """Word sequences that the beam ends with, R of them."""
+class FinalHypotheses(NamedTuple):
+    """The R word sequences that the beam ends with."""
 
     history: Ints  # [R]
     score: Floats  # [R] natural logarithm, of the sum over alignments, all weights included
     lm: Floats  # [R] log10, with the end of the sentence
-    weights: Floats  # [R] natural logarithm of what the score holds besides the acoustics
+    weights: Floats  # [R] natural logarithm, the part of the score besides the acoustics
     token: Ints  # [R] the last token of the best alignment
     end: Ints  # [R] the frame behind it
 
 
-class Spans(NamedTuple):
-    """The words of readings, one reading after the other."""
+class WordSpans(NamedTuple):
+    """The K words of all hypotheses, one hypothesis after the other."""
 
-    first: NDArray[np.int64]  # [R + 1] where the words of each reading begin
+    first: NDArray[np.int64]  # [R + 1] where the words of each hypothesis begin
     word: Ints  # [K]
     start: Ints  # [K] frame of the first unit
     end: Ints  # [K] frame behind the last unit
