@@ -48,45 +48,29 @@ def load(
         decoder: ``greedy`` or ``beam``; by default a beam search if the model brings a decoder
             config or one of the arguments below is given.
         config: a decoder config, as ``asr tune`` writes it, instead of the model's own.
-        lm: a language model instead of that of the config; ``none`` for none.
-        lexicon: how words are made of units, instead of that of the config.
-        hotwords: words and phrases that the beam search is to favour.
-        beam_size: of the beam search, instead of that of the config.
-        nbest: how many readings of each file to give, best first.
-        rescore: let the second pass of the config, if it has one, choose among the readings.
+        lm: a language model instead of the config's; ``none`` for none.
+        lexicon: a lexicon, words spelled in units, instead of the config's.
+        hotwords: words and phrases that the beam search favours.
+        beam_size: of the beam search, instead of the config's.
+        nbest: the number of hypotheses of each utterance (``readings``), best first.
+        rescore: rescore the n-best list by the config's second pass, if it has one.
         device: ``cpu``, ``cuda`` or ``auto``.
 
     Raises:
         AsrError: there is no such model, decoder or device, or a file is missing or damaged.
     """
     # Here, not above: the command line answers --help without waiting for them.
-    from asr.acoustic.folder import open_model
-    from asr.decoding.decoder_config import choose_decoder
-    from asr.inference import load_engine
-    from asr.runtime.threads import count_threads
-    from asr.transcription.recogniser import Recogniser
-    from asr.transcription.transcriber import Transcriber
+    from asr.decoding.options import DecodingOptions, parse_lm
+    from asr.transcription.loading import load_transcriber
 
-    folder = open_model(model)
-    choice = choose_decoder(
-        folder.tokenizer_of,
-        folder.path,
+    options = DecodingOptions(
         decoder=decoder,
         config=config,
-        lm=lm,
-        lexicon=lexicon,
-        hotwords=hotwords,
+        lm=parse_lm(lm),
+        lexicon=None if lexicon is None else str(lexicon),
+        hotwords=tuple(hotwords),
         beam_size=beam_size,
         nbest=nbest,
         rescore=rescore,
-        threads=count_threads(),
     )
-    recogniser = Recogniser(
-        load_engine(folder, device),
-        folder.tokenizer_of(choice.head),
-        choice.decoder,
-        choice.head,
-        choice.second_pass,
-        choice.max_doubt,
-    )
-    return Transcriber(recogniser)
+    return load_transcriber(model, options, device)

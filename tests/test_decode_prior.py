@@ -18,7 +18,7 @@ from asr.errors import AsrError
 from asr.inference import load_engine
 from asr.tokenizers.tokenizer import CharacterTokenizer
 from asr.transcription.recogniser import Recogniser
-from asr.tuning.tune import search
+from asr.tuning.tune import tune_beam
 
 LETTERS = CharacterTokenizer(" AB")
 SHARES = {"<blank>": 0.6, " ": 0.1, "A": 0.25, "B": 0.05}
@@ -108,7 +108,7 @@ def test_the_search_for_its_weight_stays_within_bounds():
         return [decoder.decode(row[None], torch.tensor([9]))[0][0] for row in rows]
 
     for start in (0.0, 2.0):
-        trials = list(search(readings, references, BeamOptions(prior_weight=start)))
+        trials = list(tune_beam(readings, references, BeamOptions(prior_weight=start)))
         tried = {trial.options.prior_weight for trial in trials}
         assert len(tried) > 1
         assert min(tried) >= 0.0

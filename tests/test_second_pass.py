@@ -1,4 +1,4 @@
-"""What the search found, weighed again by the other head and by a recurrent language model."""
+"""The second pass: n-best lists rescored by the other head and by an LSTM language model."""
 
 import itertools
 import json
@@ -22,11 +22,11 @@ from asr.decoding.decoder_config import (
     write_decoder_config,
 )
 from asr.decoding.options import BeamOptions, SecondPassWeights
-from asr.decoding.second_pass import SecondPass, likelihoods, weigh
+from asr.decoding.second_pass import SecondPass, likelihoods, reorder
 from asr.errors import AsrError
 from asr.tokenizers.tokenizer import CharacterTokenizer
 from asr.training.lstm_lm import train_recurrent
-from asr.tuning.rescoring_weights import Candidates, reweigh
+from asr.tuning.rescoring_weights import Candidates, tune_rescoring_weights
 
 
 @pytest.fixture(scope="module")
@@ -69,29 +69,34 @@ def test_likelihoods_are_sums_over_all_alignments():
 
 
 def test_the_score_is_a_weighted_sum():
-    readings = [Hypothesis("A B", -1.0, (), (), lm_score=-7.0), Hypothesis("AB", -2.0, (), ())]
-    evidence = np.array([[-6.0, -5.0, -7.0, 2.0], [-2.0, -1.0, 0.0, 1.0]])
+    nbest = [Hypothesis("A B", -1.0, (), (), lm_score=-7.0), Hypothesis("AB", -2.0, (), ())]
+    terms = np.array([[-6.0, -5.0, -7.0, 2.0], [-2.0, -1.0, 0.0, 1.0]])
     weights = SecondPassWeights(head=0.5, recurrent=0.25, lm=-0.1, word_bonus=0.2)
-    best, other = weigh(readings, evidence, weights)
+    best, other = reorder(nbest, terms, weights)
     assert (best.text, other.text) == ("AB", "A B")
     assert other.score == pytest.approx(-1.0 - 3.0 - 1.25 + 0.7 + 0.4)
     assert best.score == pytest.approx(-2.0 - 1.0 - 0.25 + 0.2)
 
 
-def test_weights_are_found_that_make_fewer_errors():
-    random = np.random.default_rng(3)
-    utterances, readings = 200, 8
-    errors = random.integers(0, 6, (utterances, readings))
-    noise = random.normal(size=(3, utterances, readings))
-    evidence = np.zeros((utterances, readings, 4))
-    evidence[..., 0] = -errors + noise[0]  # a witness that knows something
-    evidence[..., 1] = noise[1]  # one that knows nothing
-    candidates = Candidates(noise[2], evidence, errors, 1000)
-    weights = reweigh(candidates)
+@pytest.mark.parametrize("seed", range(5))
+def test_weights_are_found_that_make_fewer_errors(seed):
+    random = np.random.default_rng(seed)
+    utterances, hypotheses = 200, 8
+    errors = random.integers(0, 6, (utterances, hypotheses))
+    noise = random.normal(size=(3, utterances, hypotheses))
+    terms = np.zeros((utterances, hypotheses, 4))
+    terms[..., 0] = -errors + noise[0]  # informative
+    terms[..., 1] = noise[1]  # not informative
+    candidates = Candidates(noise[2], terms, errors, 1000)
+    weights = tune_rescoring_weights(candidates)
     chosen = np.array([weights.head, weights.recurrent, weights.lm, weights.word_bonus])
-    assert candidates.fewest() < candidates.count(chosen) < 0.6 * candidates.count(np.zeros(4))
+    assert (
+        candidates.oracle_errors()
+        < candidates.count_errors(chosen)
+        < 0.6 * candidates.count_errors(np.zeros(4))
+    )
     assert weights.head > 3 * weights.recurrent
-    assert (weights.lm, weights.word_bonus) == (0.0, 0.0)  # there was nothing to weigh
+    assert (weights.lm, weights.word_bonus) == (0.0, 0.0)  # the terms are all 0
 
 
 def test_utterances_may_have_few_readings():
@@ -101,8 +106,8 @@ def test_utterances_may_have_few_readings():
     found = [(hypotheses("A C", "A B"), np.zeros((2, 4))), (hypotheses("D"), np.ones((1, 4)))]
     candidates = Candidates.of(iter(found), ["A B", "D E"])
     assert candidates.errors.tolist() == [[1, 0], [1, 0]]
-    assert candidates.count(np.zeros(4)) == 2
-    assert candidates.fewest() == 1  # the filling is no reading
+    assert candidates.count_errors(np.zeros(4)) == 2
+    assert candidates.oracle_errors() == 1  # the padding is no hypothesis
     assert candidates.words == 4
 
 
@@ -136,13 +141,13 @@ def test_the_other_head_can_overrule_the_search(rescoring, librivox):
     write_decoder_config(rescoring, config.model_copy(update={"second_pass": second}))
     recogniser = asr.load(config=rescoring, nbest=20).recogniser
     signals = [load_audio(clip.audio_filepath) for clip in librivox]
-    heard = recogniser.engine.emit(signals)
+    output = recogniser.engine.emit(signals)
     for index, readings in enumerate(recogniser.recognise(signals)):
         texts = [reading.text for reading in readings]
-        rows = heard.log_probs[index, : heard.lengths[index]]
-        said = likelihoods(texts, rows, open_model().tokenizer)
+        rows = output.log_probs[index, : output.lengths[index]]
+        scores = likelihoods(texts, rows, open_model().tokenizer)
         assert len(texts) > 1
-        assert said[0] == said.max()
+        assert scores[0] == scores.max()
 
 
 def test_a_second_pass_is_tuned(recurrent, librivox, tmp_path, capsys):
@@ -168,9 +173,9 @@ def test_a_second_pass_is_tuned(recurrent, librivox, tmp_path, capsys):
 
 def test_readings_for_a_second_pass_are_recombined():
     second = SecondPassConfig(readings=20, recombination=3.0)
-    searched = second.searched(BeamOptions(nbest=5, lm_weight=0.7))
+    searched = second.first_pass_options(BeamOptions(nbest=5, lm_weight=0.7))
     assert (searched.nbest, searched.recombination, searched.lm_weight) == (20, 3.0, 0.7)
-    assert second.searched(BeamOptions(nbest=30)).nbest == 30
+    assert second.first_pass_options(BeamOptions(nbest=30)).nbest == 30
     # What a user asks for without one is not, unless it is the best reading alone.
     assert BeamOptions(nbest=5).least_recombined == math.inf
     assert BeamOptions().least_recombined == 1.0
@@ -187,10 +192,10 @@ def test_what_is_missing_is_named(rescoring, tmp_path):
         asr.load(config=rescoring)
 
 
-def test_without_evidence_nothing_changes():
-    readings = [Hypothesis(text, -float(i), (), ()) for i, text in enumerate("ABC")]
-    kept = SecondPass(SecondPassWeights(), None, nbest=2).choose(readings, None)
-    assert kept == readings[:2]
+def test_without_models_nothing_changes():
+    nbest = [Hypothesis(text, -float(i), (), ()) for i, text in enumerate("ABC")]
+    kept = SecondPass(SecondPassWeights(), None, nbest=2).rescore(nbest, None)
+    assert kept == nbest[:2]
 
 
 def replace_second(config: DecoderConfig, **changed):

@@ -6,26 +6,26 @@ import argparse
 import os
 from pathlib import Path
 
-from asr import load
+from asr.decoding.options import DecodingOptions, parse_lm
 from asr.errors import AsrError
 from asr.runtime.textfile import read_text
+from asr.transcription import loading
 from asr.transcription.transcriber import Transcriber
 
 
 def load_transcriber(options: argparse.Namespace) -> Transcriber:
     """The model and decoder that the options of :func:`asr.cli.parsers.shared.add_model` name."""
-    return load(
-        options.model,
+    decoding = DecodingOptions(
         decoder=options.decoder,
         config=options.config,
-        lm=options.lm,
-        lexicon=options.lexicon,
-        hotwords=_read_hotwords(options.hotwords),
+        lm=parse_lm(options.lm),
+        lexicon=None if options.lexicon is None else str(options.lexicon),
+        hotwords=tuple(_read_hotwords(options.hotwords)),
         beam_size=options.beam_size,
         nbest=options.nbest,
         rescore=not options.no_rescoring,
-        device=options.device,
     )
+    return loading.load_transcriber(options.model, decoding, options.device)
 
 
 def _read_hotwords(argument: str | None) -> list[str]:

@@ -9,7 +9,7 @@ from asr.cli.messages import complain
 from asr.cli.outputs import check_output
 from asr.decoding.decoder_config import DecoderConfig, SecondPassConfig, write_decoder_config
 from asr.evaluation.evaluate import read_data
-from asr.tuning.tune import report, tune_decoder
+from asr.tuning.tune import print_trial, tune_decoder
 
 
 def run(options: argparse.Namespace) -> int:
@@ -34,6 +34,6 @@ def run(options: argparse.Namespace) -> int:
     for failure in failures:
         complain(f"not tuned on: {failure}")
     write_decoder_config(options.output, config)
-    report(trial)
+    print_trial(trial)
     print(f"the decoder config is in {options.output}")
     return 1 if failures else 0

@@ -1,7 +1,7 @@
-"""The second pass: what the search found, weighed again by what is too dear to ask at every frame.
+"""Second pass: rescores the search's n-best list with models too slow for the first pass.
 
-Two witnesses: the head that the search did not read, whose units fail elsewhere and which spells
-what sounds alike, and a recurrent language model. The score of a reading becomes
+Two models: the head that the search did not decode, whose units fail elsewhere and which tells
+homophones apart by their spelling, and an LSTM language model. The score of a hypothesis becomes
 
     score of the search + head_weight * ln P_head(text | audio) + recurrent_weight * ln P(text)
         + lm_weight * ln P(words) + word_bonus * words
@@ -23,19 +23,19 @@ from asr.decoding.options import SecondPassWeights
 from asr.neural_lm.scorer import RecurrentScorer
 from asr.tokenizers.tokenizer import BLANK, Tokenizer, UnrepresentableText
 
-_IMPOSSIBLE = -1e4  # natural logarithm, of a text that the frames are too few for
-_DIGITS = 4  # of logarithms: the last bits depend on how many threads add them up
+_IMPOSSIBLE = -1e4  # natural logarithm of P(text | audio) where the frames are too few for the text
+_DIGITS = 4  # of logarithms: the last bits depend on the number of threads that sum
 
 
 class SecondPass:
-    """Chooses among readings.
+    """Rescores n-best lists.
 
     Args:
         weights: of the terms above.
-        head: the other one; none where it is not asked.
-        tokenizer: its units.
-        lm: the recurrent language model; none where none is asked.
-        nbest: how many readings it keeps.
+        head: the head that the search did not decode; None leaves its term out.
+        tokenizer: the units of that head.
+        lm: the LSTM language model; None leaves its term out.
+        nbest: the number of hypotheses that are kept.
     """
 
     def __init__(
@@ -52,37 +52,37 @@ class SecondPass:
         self._lm = lm
         self._nbest = nbest
 
-    def choose(
-        self, found: Sequence[Hypothesis], log_probs: NDArray[np.float32] | None
+    def rescore(
+        self, nbest: Sequence[Hypothesis], log_probs: NDArray[np.float32] | None
     ) -> list[Hypothesis]:
         """The hypotheses of one utterance with their new scores, best first.
 
         Args:
-            found: what the search found.
-            log_probs: what the other head says, shape (frames, units); none where there is none.
+            nbest: the search's n-best list.
+            log_probs: of the other head, shape (frames, units); None if it has no term.
         """
-        return weigh(found, self.evidence(found, log_probs), self.weights)[: self._nbest]
+        return reorder(nbest, self.terms(nbest, log_probs), self.weights)[: self._nbest]
 
-    def evidence(
-        self, found: Sequence[Hypothesis], log_probs: NDArray[np.float32] | None
+    def terms(
+        self, nbest: Sequence[Hypothesis], log_probs: NDArray[np.float32] | None
     ) -> NDArray[np.float64]:
         """The terms of the formula without their weights, shape (hypotheses, 4)."""
-        texts = [hypothesis.text for hypothesis in found]
+        texts = [hypothesis.text for hypothesis in nbest]
         head = lm = np.zeros(len(texts))
         if self._tokenizer and log_probs is not None:
             head = likelihoods(texts, log_probs, self._tokenizer)
         if self._lm:
             lm = self._lm.log_probs(texts)
-        known = [(h.lm_score, len(h.text.split())) for h in found]
+        known = [(h.lm_score, len(h.text.split())) for h in nbest]
         return np.column_stack([head.round(_DIGITS), lm.round(_DIGITS), np.array(known)])
 
 
-def weigh(
-    found: Sequence[Hypothesis], evidence: NDArray[np.float64], weights: SecondPassWeights
+def reorder(
+    nbest: Sequence[Hypothesis], terms: NDArray[np.float64], weights: SecondPassWeights
 ) -> list[Hypothesis]:
-    """The hypotheses of one utterance with their new scores, best first."""
-    added = (evidence @ np.array(astuple(weights))).tolist()
-    scored = [replace(h, score=h.score + more) for h, more in zip(found, added, strict=True)]
+    """The hypotheses of one utterance with the weighted terms in their scores, best first."""
+    added = (terms @ np.array(astuple(weights))).tolist()
+    scored = [replace(h, score=h.score + more) for h, more in zip(nbest, added, strict=True)]
     return sorted(scored, key=lambda hypothesis: -hypothesis.score)
 
 
@@ -92,11 +92,11 @@ def likelihoods(
     """The natural logarithms of P(text | audio), summed over all alignments.
 
     Args:
-        texts: readings of one utterance.
+        texts: hypotheses of one utterance.
         log_probs: of the units of ``tokenizer``, shape (frames, units).
         tokenizer: spells the texts.
     """
-    import torch  # here: it takes seconds, and not every second pass asks a head
+    import torch  # here: it takes seconds, and not every second pass has a head
     from torch.nn import functional
 
     targets = [_encode(text, tokenizer) for text in texts]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from asr.audio.read import Samples
 from asr.config.schema import HeadName
 from asr.decoding import Decoder, Hypothesis
-from asr.decoding.speech_detection import doubt
+from asr.decoding.speech_detection import emission_entropy
 from asr.inference.engine import Engine, EngineOutput
 from asr.tokenizers.tokenizer import Tokenizer
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 class Recogniser:
     """A model with its decoder, for signals already in memory.
 
-    On the CPU, what comes out for a signal does not depend on the others in the same call.
+    On the CPU, a signal's hypotheses do not depend on the other signals of the same call.
 
     Args:
         engine: runs the model.
-        tokenizer: the units of the head that the decoder reads.
-        decoder: what finds words in its log-probabilities.
-        head: the one that the decoder reads.
-        second_pass: what chooses among the readings of the decoder.
-        max_doubt: how unsure the main head may be of what it hears
-        (:mod:`asr.decoding.speech_detection`), in nats;
-            above, nothing was said. None to take all for speech.
+        tokenizer: the units of the head that is decoded.
+        decoder: finds words in the head's log-probabilities.
+        head: the head that is decoded.
+        second_pass: rescores the decoder's n-best lists.
+        max_entropy: of each emission of the main head, in nats
+            (:mod:`asr.decoding.speech_detection`); above it a signal is no speech and has no text.
+            None to take everything for speech.
     """
 
     def __init__(
@@ -42,14 +42,14 @@ class Recogniser:
         decoder: Decoder,
         head: HeadName = "main",
         second_pass: SecondPass | None = None,
-        max_doubt: float | None = None,
+        max_entropy: float | None = None,
     ) -> None:
         self.engine = engine
         self.tokenizer = tokenizer
         self.head: HeadName = head
         self._decoder = decoder
         self._second_pass = second_pass
-        self._max_doubt = max_doubt
+        self._max_entropy = max_entropy
 
     @property
     def decoder_name(self) -> str:
@@ -67,31 +67,35 @@ class Recogniser:
 
     def recognise(self, signals: Sequence[Samples]) -> list[list[Hypothesis]]:
         """For each signal (16 kHz mono, shape (samples,)) its hypotheses, best first."""
-        heard = self.engine.emit(signals)
-        found = self._decoder.decode(heard.head(self.head), self._spoken(heard))
+        output = self.engine.emit(signals)
+        nbest_lists = self._decoder.decode(output.head(self.head), self._speech_lengths(output))
         if self._second_pass is None:
-            return found
-        other = heard.head(self._second_pass.head) if self._second_pass.head else None
+            return nbest_lists
+        other = output.head(self._second_pass.head) if self._second_pass.head else None
+        lengths = output.lengths.tolist()
         return [
-            self._second_pass.choose(readings, None if other is None else other[i, :length])
-            for i, (readings, length) in enumerate(zip(found, heard.lengths.tolist(), strict=True))
+            self._second_pass.rescore(nbest, None if other is None else other[i, :length])
+            for i, (nbest, length) in enumerate(zip(nbest_lists, lengths, strict=True))
         ]
 
     def log_probs(
         self, signals: Sequence[Samples]
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """What the head that the decoder reads says about each signal.
+        """The log-probabilities of the head that is decoded.
+
+        Args:
+            signals: 16 kHz mono, each of shape (samples,).
 
         Returns:
             Log-probabilities of shape (batch, frames, units), padded, and the frames of each
             signal, shape (batch,).
         """
-        heard = self.engine.emit(signals)
-        return heard.head(self.head), heard.lengths
+        output = self.engine.emit(signals)
+        return output.head(self.head), output.lengths
 
-    def _spoken(self, heard: EngineOutput) -> NDArray[np.int64]:
-        """How many frames of each signal there are to decode: none of what is not speech."""
-        if self._max_doubt is None:
-            return heard.lengths
-        doubts = doubt(heard.log_probs, heard.lengths, self.seconds_per_frame)
-        return np.where(doubts > self._max_doubt, 0, heard.lengths)
+    def _speech_lengths(self, output: EngineOutput) -> NDArray[np.int64]:
+        """The frames of each signal to decode: none of a signal that is no speech."""
+        if self._max_entropy is None:
+            return output.lengths
+        entropy = emission_entropy(output.log_probs, output.lengths, self.seconds_per_frame)
+        return np.where(entropy > self._max_entropy, 0, output.lengths)

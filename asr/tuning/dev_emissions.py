@@ -1,4 +1,4 @@
-"""A development set as the model hears it: heard once, decoded as often as tuning needs."""
+"""A model's emissions on a development set: computed once, decoded as often as tuning needs."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ from asr.transcription.recogniser import Recogniser
 
 
 @dataclass(frozen=True)
-class Development:
-    """What a model says about a set of utterances, and what was said."""
+class DevEmissions:
+    """A model's emissions on a set of utterances, and their references."""
 
     log_probs: Sequence[NDArray[np.float32]]  # (frames, units) of each utterance
-    other: Sequence[NDArray[np.float32]] | None  # the same of the other head, if there is one
+    other: Sequence[NDArray[np.float32]] | None  # of the other head, if the model has one
     references: Sequence[str]  # in normal form
     failures: Sequence[str]  # one sentence for each utterance whose audio could not be read
 
-    def of(self, head: HeadName | None) -> Iterable[NDArray[np.float32] | None]:
-        """What the other head says, of each utterance; nothing if it isn't asked."""
+    def for_head(self, head: HeadName | None) -> Iterable[NDArray[np.float32] | None]:
+        """The other head\'s emissions of each utterance; None for each if ``head`` is None."""
         return self.other if head and self.other is not None else [None] * len(self.references)
 
 
-def hear(recogniser: Recogniser, utterances: Sequence[Utterance], batch_size: int) -> Development:
-    """Runs the acoustic model over ``utterances``, those of like length together.
+def compute_emissions(
+    recogniser: Recogniser, utterances: Sequence[Utterance], batch_size: int
+) -> DevEmissions:
+    """Runs the acoustic model over ``utterances``, in batches of similar length.
 
     Raises:
         AsrError: none of them can be read.
@@ -53,17 +55,17 @@ def hear(recogniser: Recogniser, utterances: Sequence[Utterance], batch_size: in
                 failures.append(f"{utterances[index].utterance_id}: {error}")
         if not signals:
             continue
-        heard = recogniser.engine.emit(list(signals.values()))
-        for row, (index, length) in enumerate(zip(signals, heard.lengths.tolist(), strict=True)):
-            log_probs[index] = heard.head(recogniser.head)[row, :length].copy()
-            if heard.intermediate is not None:
-                other[index] = heard.head(other_head)[row, :length].copy()
+        output = recogniser.engine.emit(list(signals.values()))
+        for row, (index, length) in enumerate(zip(signals, output.lengths.tolist(), strict=True)):
+            log_probs[index] = output.head(recogniser.head)[row, :length].copy()
+            if output.intermediate is not None:
+                other[index] = output.head(other_head)[row, :length].copy()
     if not log_probs:
         raise AsrError(f"none of the {len(utterances)} audio files to tune on could be read")
-    there = sorted(log_probs)
-    return Development(
-        [log_probs[index] for index in there],
-        [other[index] for index in there] if other else None,
-        [normalise(utterances[index].text) for index in there],
+    read = sorted(log_probs)
+    return DevEmissions(
+        [log_probs[index] for index in read],
+        [other[index] for index in read] if other else None,
+        [normalise(utterances[index].text) for index in read],
         failures,
     )

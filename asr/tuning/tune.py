@@ -1,12 +1,12 @@
-"""Weights and widths of a beam search, found on a development set.
+"""Tunes weights and widths of a beam search on a development set.
 
-The model hears the audio once; its log-probabilities are kept and decoded again and again. First
-the weights: a pattern search (Hooke and Jeeves 1961) over language model weight and word bonus,
-from the settings given, then over the weight of the units' priors, which are what the model emits
-on the set, and a wider beam refines the former: what a narrow one loses on the way it makes up for
-with other weights. Then the widths: the narrowest beam that costs no more than a tenth of a point
-of WER against the widest. Then the weights of the second pass, if there is to be one. Last, the
-confidences of words are calibrated.
+The acoustic model runs once; its log-probabilities are kept and decoded again and again. First the
+weights are tuned: by a pattern search (Hooke and Jeeves 1961) over language model weight and word
+bonus, then over the weight of the units' priors, whose shares are measured on the set, and again
+over the former two with a wider beam, because a narrow beam compensates its losses by other
+weights. Then the widths: the narrowest beam that costs at most a tenth of a point of WER against
+the widest. Then the weights of the second pass, if the config has one. Last, the confidences of
+words are calibrated.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ import numpy as np
 
 from asr.acoustic.folder import ModelFolder
 from asr.corpora.manifest import Utterance
-from asr.decoding import BeamOptions, GreedyDecoder, Hypothesis, make_decoder
-from asr.decoding import label_prior as prior
-from asr.decoding import speech_detection as doubt
+from asr.decoding import BeamOptions, GreedyDecoder, Hypothesis, label_prior, make_decoder
 from asr.decoding.calibration import Calibration, calibration_error
-from asr.decoding.decoder_config import DecoderConfig, load_parts, load_second_pass
+from asr.decoding.decoder_choice import load_lm_and_lexicon, load_second_pass
+from asr.decoding.decoder_config import DecoderConfig
 from asr.decoding.options import MOST_PRIOR_WEIGHT, SecondPassWeights
-from asr.decoding.second_pass import SecondPass, weigh
+from asr.decoding.second_pass import SecondPass, reorder
+from asr.decoding.speech_detection import fit_max_entropy
 from asr.inference import load_engine, pad_rows
 from asr.runtime.progress import console, track
 from asr.runtime.threads import count_threads
 from asr.scoring.error_rates import Score, right_words, score
 from asr.transcription.recogniser import Recogniser
-from asr.tuning.dev_emissions import Development, hear
-from asr.tuning.rescoring_weights import Candidates, reweigh
+from asr.tuning.dev_emissions import DevEmissions, compute_emissions
+from asr.tuning.rescoring_weights import Candidates, tune_rescoring_weights
 
-Steps = tuple[float, float]  # of LM weight and word bonus: halved from the first to the last
+Steps = tuple[float, float]  # of LM weight and word bonus, from the first to the finest, halving
 _COARSE: tuple[Steps, Steps] = ((0.4, 1.0), (0.1, 0.25))
 _FINE: tuple[Steps, Steps] = ((0.1, 0.25), (0.05, 0.125))
 _PRIOR_STEPS = (0.2, 0.1)
@@ -52,12 +52,12 @@ _WIDTHS: tuple[Widths, ...] = (
 )
 _REFINING = _WIDTHS[4]  # costs a quarter of the widest
 _TOLERANCE = 0.001  # of WER, for a narrower beam
-_AT_A_TIME = 64  # utterances that are searched together
+_AT_A_TIME = 64  # utterances that are decoded together
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting and what it scored."""
+    """Beam search options and their score."""
 
     options: BeamOptions
     score: Score
@@ -76,27 +76,29 @@ def tune_decoder(
     """Finds weights and widths for the language model and lexicon of ``config``.
 
     Returns:
-        The config with them, what it scored, and one sentence for each utterance that could not
-        be read.
+        The config with them, its score, and one sentence for each utterance that could not be
+        read.
 
     Raises:
-        AsrError: the language model or the lexicon won't do, or no utterance could be read.
+        AsrError: the language model or the lexicon can't be used, or no utterance could be read.
     """
     tokenizer = folder.tokenizer_of(config.head)
-    lm, lexicon = load_parts(config, tokenizer)
+    lm, lexicon = load_lm_and_lexicon(config, tokenizer)
     second_pass = None
     if config.second_pass:
-        # Its weights are not known yet. A recurrent model leaves the other head nothing to add.
+        # Its weights are not known yet. Beside an LSTM, the other head's term brings nothing.
         head = folder.config.intermediate_layer > 0 and not config.second_pass.recurrent
         config = _with_weights(config, SecondPassWeights(head=float(head)))
         second_pass = load_second_pass(config, folder.tokenizer_of)
     engine = load_engine(folder, device)
     recogniser = Recogniser(engine, tokenizer, GreedyDecoder(tokenizer), config.head)
-    development = hear(recogniser, utterances, batch_size)
-    config = config.model_copy(update={"prior": prior.measure(development.log_probs, tokenizer)})
+    development = compute_emissions(recogniser, utterances, batch_size)
+    config = config.model_copy(
+        update={"prior": label_prior.measure(development.log_probs, tokenizer)}
+    )
     threads = count_threads()
 
-    def readings(options: BeamOptions) -> Iterator[list[Hypothesis]]:
+    def nbest_lists(options: BeamOptions) -> Iterator[list[Hypothesis]]:
         decoder = make_decoder(
             "beam",
             tokenizer,
@@ -112,56 +114,60 @@ def tune_decoder(
             yield from decoder.decode(pad_rows(rows), lengths)
 
     trial = None
-    for trial in search(
-        lambda options: [best for best, *_ in readings(options)],
+    for trial in tune_beam(
+        lambda options: [best for best, *_ in nbest_lists(options)],
         development.references,
         config.beam,
     ):
-        report(trial)
+        print_trial(trial)
     assert trial is not None
     config = config.model_copy(update={"beam": trial.options})
-    chosen = readings(trial.options)
+    chosen = nbest_lists(trial.options)
     if second_pass and config.second_pass:
-        several = config.second_pass.searched(trial.options)
-        weights = _tune_second_pass(second_pass, development, readings(several))
+        several = config.second_pass.first_pass_options(trial.options)
+        weights = _tune_second_pass(second_pass, development, nbest_lists(several))
         config = _with_weights(config, weights)
-        # Searched once more: all readings of all utterances would fill the memory.
+        # Decoded once more: the n-best lists of all utterances would fill the memory.
         chosen = (
-            weigh(found, second_pass.evidence(found, rows), weights)
-            for found, rows in zip(readings(several), development.of(second_pass.head), strict=True)
+            reorder(nbest, second_pass.terms(nbest, rows), weights)
+            for nbest, rows in zip(
+                nbest_lists(several), development.for_head(second_pass.head), strict=True
+            )
         )
     hypotheses = [best for best, *_ in chosen]
     trial = Trial(trial.options, score(development.references, [h.text for h in hypotheses]))
-    calibration = calibrate(hypotheses, development.references)
+    calibration = fit_calibration(hypotheses, development.references)
     main = development.log_probs if config.head == "main" else development.other
     config = config.model_copy(
         update={
             "confidence": calibration,
-            "max_doubt": doubt.limit(main or (), recogniser.seconds_per_frame),
+            "max_doubt": fit_max_entropy(main or (), recogniser.seconds_per_frame),
         }
     )
     return config, trial, development.failures
 
 
 def _tune_second_pass(
-    second_pass: SecondPass, development: Development, readings: Iterable[list[Hypothesis]]
+    second_pass: SecondPass, development: DevEmissions, nbest_lists: Iterable[list[Hypothesis]]
 ) -> SecondPassWeights:
-    """The weights with which it makes the fewest errors."""
+    """The rescoring weights with the fewest errors; prints their score."""
     count = len(development.references)
     pairs = zip(
-        track(readings, "second pass", count), development.of(second_pass.head), strict=True
+        track(nbest_lists, "second pass", count),
+        development.for_head(second_pass.head),
+        strict=True,
     )
     candidates = Candidates.of(
-        ((found, second_pass.evidence(found, rows)) for found, rows in pairs),
+        ((nbest, second_pass.terms(nbest, rows)) for nbest, rows in pairs),
         development.references,
     )
-    weights = reweigh(candidates)
+    weights = tune_rescoring_weights(candidates)
     words = candidates.words / 100
     console.print(
         f"second pass: head {weights.head:.2f}  recurrent {weights.recurrent:.2f}  "
         f"LM weight {weights.lm:+.2f}  word bonus {weights.word_bonus:+.2f}  "
-        f"WER {candidates.count(np.array(astuple(weights))) / words:.2f} "
-        f"(best of all readings: {candidates.fewest() / words:.2f})",
+        f"WER {candidates.count_errors(np.array(astuple(weights))) / words:.2f} "
+        f"(best of all readings: {candidates.oracle_errors() / words:.2f})",
         highlight=False,
     )
     return weights
@@ -173,39 +179,39 @@ def _with_weights(config: DecoderConfig, weights: SecondPassWeights) -> DecoderC
     return config.model_copy(update={"second_pass": second_pass})
 
 
-def search(
+def tune_beam(
     decode: Callable[[BeamOptions], Sequence[Hypothesis]],
     references: Sequence[str],
     start: BeamOptions,
 ) -> Iterator[Trial]:
-    """Yields every setting tried with its score; the last one is the choice.
+    """Yields every trial; the last one is the choice.
 
     Args:
-        decode: what the decoder makes of the development set with some settings.
-        references: what was said in it, in normal form.
-        start: the settings to begin with.
+        decode: decodes the development set with the given options, to its best hypotheses.
+        references: of the development set, in normal form.
+        start: the options to begin with.
     """
 
     def attempt(options: BeamOptions) -> Trial:
-        return Trial(options, score(references, [found.text for found in decode(options)]))
+        return Trial(options, score(references, [best.text for best in decode(options)]))
 
     best = yield from _weights(start, attempt, _COARSE)
     best = yield from _prior_weight(best, attempt)
     best = yield from _weights(_with_widths(best.options, _REFINING), attempt, _FINE)
-    yield from _narrow(best.options, attempt)
+    yield from _narrowest_beam(best.options, attempt)
 
 
-def calibrate(hypotheses: Sequence[Hypothesis], references: Sequence[str]) -> Calibration:
-    """The calibration of the confidences in ``hypotheses``; reports their error with it."""
-    confidence = np.array([word.confidence for found in hypotheses for word in found.words])
+def fit_calibration(hypotheses: Sequence[Hypothesis], references: Sequence[str]) -> Calibration:
+    """The calibration of the confidences in ``hypotheses``; prints their error before and after."""
+    confidence = np.array([word.confidence for best in hypotheses for word in best.words])
     right = [
-        agrees
-        for found, reference in zip(hypotheses, references, strict=True)
-        for agrees in right_words(reference, [word.text for word in found.words])
+        is_right
+        for best, reference in zip(hypotheses, references, strict=True)
+        for is_right in right_words(reference, [word.text for word in best.words])
     ]
     calibration = Calibration.fit(confidence, right)
     before, after = (
-        100 * calibration_error(said, right) for said in (confidence, calibration(confidence))
+        100 * calibration_error(given, right) for given in (confidence, calibration(confidence))
     )
     console.print(
         f"confidences of {len(right)} words: calibration error {before:.2f} %, then {after:.2f} %",
@@ -217,7 +223,7 @@ def calibrate(hypotheses: Sequence[Hypothesis], references: Sequence[str]) -> Ca
 def _weights(
     start: BeamOptions, attempt: Attempt, steps: tuple[Steps, Steps]
 ) -> Generator[Trial, None, Trial]:
-    """Tries the eight neighbours of the best weights, from ever nearer by; returns the best."""
+    """Pattern search over LM weight and word bonus, among the eight neighbours of the best."""
     step, finest = steps
     best = attempt(start)
     yield best
@@ -239,7 +245,7 @@ def _weights(
 
 
 def _prior_weight(best: Trial, attempt: Attempt) -> Generator[Trial, None, Trial]:
-    """Goes from the best trial's weight of the priors to where no neighbour is better."""
+    """Pattern search over the weight of the priors, from the best trial on."""
     seen = {best.options.prior_weight}
     for step in _PRIOR_STEPS:
         centre: Trial | None = None
@@ -256,8 +262,8 @@ def _prior_weight(best: Trial, attempt: Attempt) -> Generator[Trial, None, Trial
     return best
 
 
-def _narrow(options: BeamOptions, attempt: Attempt) -> Iterator[Trial]:
-    """Narrows the beam from the widest on, as long as that costs next to nothing."""
+def _narrowest_beam(options: BeamOptions, attempt: Attempt) -> Iterator[Trial]:
+    """Narrows the beam from the widest on, while WER rises by at most :data:`_TOLERANCE`."""
     chosen: Trial | None = None
     widest = 0.0
     for widths in reversed(_WIDTHS):
@@ -285,8 +291,8 @@ def _errors(trial: Trial) -> int:
     return trial.score.words.total
 
 
-def report(trial: Trial) -> None:
-    """One line on what a setting scored."""
+def print_trial(trial: Trial) -> None:
+    """Prints one line: options and WER."""
     options = trial.options
     console.print(
         f"LM weight {options.lm_weight:.2f}  word bonus {options.word_bonus:+.2f}  "
