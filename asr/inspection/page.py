@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from asr.evaluation.report import pictures, sound
-from asr.evaluation.report.write import fill
+from asr.evaluation.report.page import ASSETS, render_page
 from asr.inspection.gates import GateInspection
 from asr.inspection.memory import HISTOGRAM_EDGES
 from asr.runtime.files import write_text
@@ -34,15 +34,13 @@ def write_page(path: str | Path, inspection: GateInspection, model: str) -> None
         "picture": pictures.encode(inspection.samples, inspection.log_probs),
         "recording": recording,
     }
-    report, own = files("asr.evaluation.report") / "page", files("asr.inspection") / "page"
-    scripts = (report / "core.js", report / "detail.js", own / "gates.js")
-    styles = (report / "style.css", own / "gates.css")
-    page = fill(
-        (own / "page.html").read_text(encoding="utf-8"),
+    own = files("asr.inspection") / "page_assets"
+    page = render_page(
         f"{name}: gates",
+        own / "gates.html",
         data,
         blobs,
-        "\n".join(style.read_text(encoding="utf-8") for style in styles),
-        "\n".join(script.read_text(encoding="utf-8") for script in scripts),
+        styles=[ASSETS / "style.css", own / "gates.css"],
+        scripts=[ASSETS / "core.js", ASSETS / "detail.js", own / "gates.js"],
     )
     write_text(path, page)

@@ -1,7 +1,7 @@
 """What the model was given of an utterance and what it said, small enough for thousands of them.
 
 A picture is zlib-compressed bytes in base64, which the page unpacks when a row is opened
-(``unpack`` in ``page/detail.js``). All numbers are little-endian:
+(``unpack`` in ``page_assets/detail.js``). All numbers are little-endian:
 
 ======  ====================  ================================================================
 uint32  4                     mel frames, mel bins, frames of posteriors, entries

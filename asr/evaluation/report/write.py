@@ -1,25 +1,23 @@
-"""Putting the page together: figures, utterances and pictures beside the page's own files."""
+"""The evaluation report: one HTML page of figures, utterances and pictures."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from asr import __version__
 from asr.evaluation.report import pictures, sound
+from asr.evaluation.report.page import ASSETS, render_page
 from asr.runtime.files import write_text
 from asr.scoring.error_rates import Alignment, Errors
 from asr.scoring.figures import Figures
 from asr.scoring.results import Evaluation
 from asr.transcription.recogniser import Recogniser
 
-PICTURES = 30_000_000  # characters that all pictures may have: the page then stays below 40 MB
+PICTURES = 30_000_000  # characters of all pictures; keeps the page below 40 MB
 
 _SCRIPTS = ("core.js", "charts.js", "detail.js", "table.js", "main.js")
 _MARKS = {"equal": "=", "substitute": "S", "delete": "D", "insert": "I"}
@@ -27,11 +25,11 @@ _MARKS = {"equal": "=", "substitute": "S", "delete": "D", "insert": "I"}
 
 @dataclass(frozen=True)
 class Row:
-    """An utterance of the page."""
+    """A row of the table of utterances."""
 
-    set: int  # the index of its data set
+    set: int  # index of the data set
     evaluation: Evaluation
-    index: int  # in its data set
+    index: int  # within the data set
 
     @property
     def errors(self) -> Errors:
@@ -55,13 +53,13 @@ def write_report(
 
     Args:
         path: of the HTML file.
-        evaluations: data sets whose utterances are shown.
+        evaluations: data sets whose utterances are listed.
         sets: figures of these and of further sets, such as their pool, with details.
-        recogniser: the model, to draw what it says.
-        model: what it is called.
-        most: of how many utterances, the worst ones, to draw log-mel and posteriors; by default of
-            as many as fit.
-        with_audio: put the recordings into the page instead of linking to them.
+        recogniser: the model, for the posteriors.
+        model: the name of the model.
+        most: number of utterances, the worst first, whose log-mel and posteriors are drawn; by
+            default as many as fit into :data:`PICTURES`.
+        with_audio: embed the recordings instead of linking to them.
     """
     path = Path(path)
     rows = [
@@ -77,7 +75,7 @@ def write_report(
         "date": date.today().isoformat(),
         "model": model,
         "sets": [figures.to_json() for figures in sets],
-        "own": len(evaluations),  # how many of these have utterances
+        "own": len(evaluations),  # the number of sets with utterances
         "units": list(recogniser.tokenizer.units),
         "secondsPerFrame": recogniser.seconds_per_frame,
         "melRate": pictures.MEL_RATE,
@@ -88,7 +86,15 @@ def write_report(
     if with_audio:
         blobs |= {f"audio-{index}": text for index, text in enumerate(sound.embed(audio)) if text}
     names = ", ".join(evaluation.name for evaluation in evaluations)
-    write_text(path, _page(f"{names}: word errors", data, blobs))
+    page = render_page(
+        f"{names}: word errors",
+        ASSETS / "report.html",
+        data,
+        blobs,
+        styles=[ASSETS / "style.css"],
+        scripts=[ASSETS / name for name in _SCRIPTS],
+    )
+    write_text(path, page)
 
 
 def _utterance(row: Row) -> dict[str, Any]:
@@ -103,59 +109,11 @@ def _utterance(row: Row) -> dict[str, Any]:
         "reference": " ".join(alignment.reference),
         "hypothesis": " ".join(alignment.hypothesis),
         "edits": _edits(alignment),
-        # Of each word of the hypothesis its start, its end, and its confidence.
+        # Start, end and confidence of each word of the hypothesis.
         "words": [[round(w.start, 2), round(w.end, 2), round(w.confidence, 3)] for w in words],
     }
 
 
 def _edits(alignment: Alignment) -> str:
-    """One mark for each pair of words."""
+    """One mark for each edit."""
     return "".join(_MARKS[run.kind] * run.length for run in alignment.runs)
-
-
-def _page(title: str, data: dict[str, Any], blobs: dict[str, str]) -> str:
-    folder = files("asr.evaluation.report") / "page"
-
-    def read(name: str) -> str:
-        return (folder / name).read_text(encoding="utf-8")
-
-    script = "\n".join(read(name) for name in _SCRIPTS)
-    return fill(read("page.html"), title, data, blobs, read("style.css"), script)
-
-
-def fill(
-    template: str,
-    title: str,
-    data: dict[str, Any],
-    blobs: dict[str, str],
-    style: str,
-    script: str,
-) -> str:
-    """A page from a template with the places title, style, data, blobs and script.
-
-    Args:
-        template: HTML in which a place is its name in two pairs of braces.
-        title: in plain text.
-        data: becomes JSON.
-        blobs: texts by the id of the element that holds them; without markup.
-        style: CSS.
-        script: JavaScript.
-    """
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    parts = {
-        "title": escape(title),
-        "style": style,
-        "data": text.replace("<", "\\u003c"),  # no end of the script element within
-        "blobs": "".join(
-            f'<script type="text/plain" id="{name}">{text}</script>\n'
-            for name, text in blobs.items()
-        ),
-        "script": script,
-    }
-    # Cut up once, so that nothing within a part is taken for a place.
-    head, *pieces = template.split("{{")
-    page = [head]
-    for piece in pieces:
-        name, _, rest = piece.partition("}}")
-        page += [parts[name], rest]
-    return "".join(page)
