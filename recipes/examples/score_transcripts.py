@@ -7,7 +7,7 @@ import sys
 
 from asr.scoring.error_rates import picture
 from asr.scoring.pairing import pair, read_transcripts
-from asr.scoring.results import from_pairs
+from asr.scoring.results import score_pairs
 
 WORST = 3  # utterances that are printed word by word
 
@@ -16,7 +16,7 @@ def main(reference: str, hypothesis: str) -> None:
     """Prints the corpus WER with its 95 % interval, and the utterances with most errors."""
     # Manifests, trn, text with ids and LibriSpeech's layout are read alike, and matched by id.
     paired = pair(read_transcripts(reference), read_transcripts(hypothesis))
-    result = from_pairs(hypothesis, paired)
+    result = score_pairs(hypothesis, paired)
     errors = result.score.words
     print(f"WER {100 * errors.rate:.2f} % of {errors.reference} words", end="")
     if (interval := result.interval) is not None:
@@ -24,7 +24,7 @@ def main(reference: str, hypothesis: str) -> None:
     print(f", {errors.substitutions} S, {errors.deletions} D, {errors.insertions} I")
 
     utterances = zip(result.references, result.score.alignments, strict=True)
-    for utterance, alignment in sorted(utterances, key=lambda pair: -pair[1].errors.total)[:WORST]:
+    for utterance, alignment in sorted(utterances, key=lambda row: -row[1].errors.total)[:WORST]:
         if alignment.errors.total:
             print(f"\n{utterance.utterance_id}\n{picture(alignment)}")
 
