@@ -1,4 +1,4 @@
-"""What was said in a recording: words, the segments that they came in, the whole."""
+"""The result types of transcription: words, segments, the transcript of a recording."""
 
 from __future__ import annotations
 
@@ -7,39 +7,39 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word and when it was said."""
+    """A word with its times."""
 
     text: str
     start: float  # seconds from the beginning of the recording
     end: float  # seconds
-    confidence: float  # 0 to 1; what it measures is said by its decoder
+    confidence: float  # 0 to 1; its decoder documents the measure
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One of several readings of a segment."""
+    """A hypothesis of a segment's n-best list."""
 
     text: str
-    score: float  # natural logarithm, of the decoder's making
+    score: float  # natural logarithm; its decoder documents the terms
     acoustic_score: float  # natural logarithm
     lm_score: float  # natural logarithm, unweighted
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of a recording that was heard as one utterance."""
+    """A stretch of a recording that was decoded as one utterance."""
 
     start: float  # seconds from the beginning of the recording
     end: float  # seconds
     text: str
-    score: float  # natural logarithm, of the decoder's making
-    words: tuple[Word, ...] = ()  # none of a decoder that writes phones
-    readings: tuple[Reading, ...] = ()  # all of them, best first, where several were asked for
+    score: float  # natural logarithm; its decoder documents the terms
+    words: tuple[Word, ...] = ()  # empty for a decoder that writes phones
+    readings: tuple[Reading, ...] = ()  # the n-best list, best first; empty unless nbest > 1
     channel: int | None = None  # counted from 1; None if the channels were mixed
 
     @property
     def confidence(self) -> float | None:
-        """The mean of its words' confidences, the share that should be right; None of no words."""
+        """The mean confidence of the words, the share that should be right; None without words."""
         if not self.words:
             return None
         return round(sum(word.confidence for word in self.words) / len(self.words), 4)
@@ -47,12 +47,12 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was said in one file."""
+    """The transcript of one file."""
 
     audio_filepath: str
     duration: float  # seconds
-    segments: tuple[Segment, ...]  # by start; only those in which something was said
-    heard: tuple[int, ...] = ()  # channels, where not mixed, also those in which nothing was said
+    segments: tuple[Segment, ...]  # with words, by start
+    heard: tuple[int, ...] = ()  # channels that were not mixed, with words or without
 
     @property
     def text(self) -> str:
@@ -71,11 +71,11 @@ class Transcript:
 
     @property
     def readings(self) -> tuple[Reading, ...]:
-        """Those of the one segment of a short file; a long file has them by segment."""
+        """The n-best list of the only segment of a short file; a long file has them by segment."""
         return self.segments[0].readings if len(self.segments) == 1 else ()
 
     @property
     def channels(self) -> tuple[int | None, ...]:
-        """The channels that were heard, each once, in order; (None,) if they were mixed."""
+        """The channels that were transcribed, each once, in order; (None,) if they were mixed."""
         found = {*self.heard, *(segment.channel for segment in self.segments)}
         return tuple(sorted(found, key=lambda channel: channel or 0)) or (None,)

@@ -10,7 +10,7 @@ from asr.lexicon.dictionary import read_cmudict
 from asr.lexicon.graphone import Graphone
 from asr.lexicon.graphone_alignment import align
 from asr.lexicon.letter_to_sound import LetterToSound
-from asr.lexicon.letter_to_sound_training import hold_out, learn, measure
+from asr.lexicon.letter_to_sound_training import hold_out, measure, train
 from asr.lexicon.phones import PHONES
 from asr.text import foreign_characters
 
@@ -24,7 +24,7 @@ def dictionary():
 
 @pytest.fixture(scope="module")
 def model(dictionary):
-    return learn(hold_out(dictionary)[0], order=4)
+    return train(hold_out(dictionary)[0], order=4)
 
 
 def test_the_dictionary_is_in_our_form():

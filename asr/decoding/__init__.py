@@ -1,7 +1,7 @@
 """Decoders: log-probabilities of units to text.
 
-A decoder is anything with :class:`Decoder`'s one method. It sees no audio, no model and no batch
-mates: each utterance is decoded from its own frames alone.
+A decoder implements :class:`Decoder`. It needs neither audio nor model, and each utterance is
+decoded from its own frames alone.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def make_decoder(
     calibration: Calibration = UNCALIBRATED,
     threads: int = 1,
 ) -> Decoder:
-    """The decoder called ``name``; all that follows the tokenizer is for the beam search.
+    """Makes a decoder; all arguments after the tokenizer are for the beam search.
 
     Args:
         name: one of :data:`DECODERS`.
@@ -57,9 +57,9 @@ def make_decoder(
             by default those of the language model, as the tokenizer spells them.
         lm: the language model.
         hotwords: words and phrases to be favoured, perhaps each with its boost.
-        prior: how readily the model emits each unit (:mod:`asr.decoding.label_prior`), if that is
-        known. calibration: of the confidences of words. threads: utterances of a batch that are
-        searched at a time.
+        prior: the share of each unit in the model's emissions (:mod:`asr.decoding.label_prior`).
+        calibration: of the confidences of words.
+        threads: utterances of a batch that are decoded at a time.
 
     Raises:
         AsrError: there is no such decoder, a value is out of its range, or the parts don't fit.

@@ -1,5 +1,5 @@
-"""Beam search over words: options, lexicon, language model and hot words around the compiled search
-of :mod:`asr.decoding.search`."""
+"""The beam search decoder: options, lexicon, language model and hot words around the compiled
+search of :mod:`asr.decoding.search`."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ from asr.tokenizers.tokenizer import PhoneTokenizer, Tokenizer
 if TYPE_CHECKING:
     from asr.ngram import NgramModel
 
-_SWEPT = 1 << 16  # histories and tokens at which dropping some is worth the while
-_NEGLIGIBLE = 12.0  # how far below the best a reading adds nothing, natural logarithm
+_COMPACTED = 1 << 16  # room for histories and tokens from which on it is freed before it grows
+_NEGLIGIBLE = 12.0  # natural logarithm; hypotheses farther below the best are ignored
 
 
 class BeamDecoder:
-    """Looks for the most likely word sequence, all alignments of it summed up.
+    """Finds the most likely word sequence, summed over all of its alignments.
 
-    With a lexicon, its words alone are read, or others too if the vocabulary is open. Without one,
+    With a lexicon, only its words are found, or others too if the vocabulary is open. Without one,
     words are spelled freely; without a language model, the acoustics alone decide. Of homophones
-    that the language model can't tell apart, only the likeliest is read.
+    that the language model can't tell apart, only the likeliest is found.
 
     The score of a hypothesis is that of :class:`BeamOptions`; its acoustic part includes the
     weights of spellings. Hypotheses that differ in their units but not in their text are added up.
@@ -61,10 +61,10 @@ class BeamDecoder:
         lexicon: the words.
         lm: the language model; it needs a lexicon to have words.
         hotwords: words and phrases to be favoured, perhaps each with its boost (natural logarithm).
-            Those that the lexicon lacks are spelled by the tokenizer.
-        prior: how readily the model emits each unit (:mod:`asr.decoding.label_prior`), if that is
-        known. calibration: of the confidences of words. threads: utterances of a batch that are
-        searched at a time.
+            Words that the lexicon lacks are spelled by the tokenizer.
+        prior: the share of each unit in the model's emissions (:mod:`asr.decoding.label_prior`).
+        calibration: of the confidences of words.
+        threads: utterances of a batch that are decoded at a time.
 
     Raises:
         AsrError: the lexicon or the prior doesn't fit the units, or a hot word can't be spelled.
@@ -104,7 +104,7 @@ class BeamDecoder:
         self.search_input = build_input(
             tree, lm, hot, self.options, boundaries, len(tokenizer), spelled=lexicon is None
         )
-        # The search is compiled on its first use ever: here, and not while somebody times it.
+        # The search is compiled on its first use: here, so that decoding is never slower once.
         self._search(np.zeros((1, len(tokenizer)), np.float32))
 
     def decode(self, log_probs: LogProbs, lengths: Lengths) -> list[list[Hypothesis]]:
@@ -116,7 +116,7 @@ class BeamDecoder:
             return list(pool.map(self._search, utterances))
 
     def stream(self) -> BeamStream:
-        """A search that takes the frames of one utterance as they come."""
+        """A search over one utterance, fed frame by frame or in pieces."""
         return BeamStream(self)
 
     def _search(self, rows: NDArray[np.floating]) -> list[Hypothesis]:
@@ -126,7 +126,7 @@ class BeamDecoder:
 
 
 class BeamStream:
-    """One utterance, in any number of pieces; the result is that of all frames at once."""
+    """The search over one utterance, fed in pieces; the result does not depend on the pieces."""
 
     def __init__(self, decoder: BeamDecoder) -> None:
         self._decoder = decoder
@@ -136,13 +136,13 @@ class BeamStream:
         self._memory = _empty_memory(decoder.options.beam_size, self._units, self._input.settings)
 
     def feed(self, log_probs: LogProbs) -> None:
-        """Reads frames.
+        """Searches frames.
 
         Args:
             log_probs: in float32 or float64, shape (frames, units).
 
         Raises:
-            AsrError: the shape is another, or there are values that are no numbers.
+            AsrError: the shape is another, or a value is not a number.
         """
         rows = np.asarray(log_probs)
         if rows.ndim != 2 or rows.shape[1] != self._units:
@@ -196,8 +196,8 @@ class BeamStream:
             scores[r] = float(np.logaddexp(scores[r], score)) if r in scores else score
         return {r: text for text, r in first.items()}, scores
 
-    def _words(self, spans: WordSpans, reading: int) -> list[str]:
-        codes = spans.word[spans.first[reading] : spans.first[reading + 1]].tolist()
+    def _words(self, spans: WordSpans, index: int) -> list[str]:
+        codes = spans.word[spans.first[index] : spans.first[index + 1]].tolist()
         known = self._decoder.words
         return [known[c] if c < len(known) else self._spelled(c - len(known)) for c in codes]
 
@@ -221,18 +221,18 @@ class BeamStream:
 
     def _hypothesis(
         self,
-        reading: int,
+        index: int,
         text: str,
         score: float,
         finals: FinalHypotheses,
         spans: WordSpans,
         agreed: NDArray[np.float64],
     ) -> Hypothesis:
-        units, frames = path(self._memory, finals.token[reading])
-        at = slice(spans.first[reading], spans.first[reading + 1])
+        units, frames = path(self._memory, finals.token[index])
+        at = slice(spans.first[index], spans.first[index + 1])
         confidence = (agreed[at] * np.exp(spans.log_prob[at])).clip(0, 1)
         words = zip(
-            self._words(spans, reading),
+            self._words(spans, index),
             spans.start[at].tolist(),
             spans.end[at].tolist(),
             self._decoder.calibration(confidence).tolist(),
@@ -244,13 +244,13 @@ class BeamStream:
             tuple(units.tolist()),
             tuple(frames.tolist()),
             tuple(Word(*word) for word in words if word[0]),
-            score - float(finals.weights[reading]),
-            float(finals.lm[reading]) * math.log(10),
+            score - float(finals.weights[index]),
+            float(finals.lm[index]) * math.log(10),
         )
 
     def _grow(self) -> None:
-        """Makes room for a frame, if much is taken by dropping what is no longer built on."""
-        if len(self._memory.tokens) + len(self._memory.histories) > _SWEPT:
+        """Makes room for a frame, after freeing histories and tokens where there are many."""
+        if len(self._memory.tokens) + len(self._memory.histories) > _COMPACTED:
             search.compact(self._memory)
         needed = int(self._memory.counts[records.NEEDED])
         if needed > len(self._memory.following):
@@ -262,7 +262,7 @@ class BeamStream:
         self._reserve(needed, self._decoder.options.beam_size, 2 * needed)
 
     def _reserve(self, histories: int, tokens: int, spelled: int) -> None:
-        """Room for so many more of each, and as much again where that is not there."""
+        """Makes room for more of each; an array that grows is doubled."""
         now, counts = self._memory, self._memory.counts.tolist()
         wanted = counts[records.HISTORIES] + histories
         if wanted > len(now.histories):
@@ -315,7 +315,7 @@ def _resized(array: Records, room: int) -> Records:
 
 
 def _table(parent: Ints, key: Ints, first: int, last: int) -> Ints:
-    """A hash table of as many (parent, key) as there is room for, those from ``first`` on in it."""
+    """A hash table of (parent, key), filled with the entries from ``first`` to ``last``."""
     slots = np.empty(_table_size(len(parent)), np.int32)
     search.rehash(slots, parent, key, first, last)
     return slots

@@ -1,4 +1,4 @@
-"""Confidences that can be taken at their word: of words given 0.8, four in five are right."""
+"""Calibration of confidences: of words with confidence 0.8, four in five are right."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _PRIOR = 0.01  # of a word's weight
 
 @dataclass(frozen=True)
 class Calibration:
-    """The chance that a word is right, from what its decoder says of it.
+    """The probability that a word is right, from its decoder's confidence.
 
-    A logistic curve over the logit of the confidence (Platt 1999); as it stands it changes nothing.
+    A logistic curve over the logit of the confidence (Platt 1999); the default is the identity.
     """
 
     slope: float = 1.0
@@ -29,13 +29,12 @@ class Calibration:
 
     @classmethod
     def fit(cls, confidence: ArrayLike, right: Sequence[bool]) -> Calibration:
-        """The most likely curve for words of which it is known whether they are right.
+        """The most likely curve for words that were compared with a reference.
 
-        Found by Newton's method; a weak prior for the curve that changes nothing makes it exist for
-        any words at all.
+        Found by Newton's method; a weak prior for the identity makes it exist for any words.
 
         Args:
-            confidence: of each word, as the decoder says it, from 0 to 1.
+            confidence: of each word, from the decoder, from 0 to 1.
             right: whether the reference has the word.
         """
         x = _logit(np.asarray(confidence, np.float64))
@@ -58,17 +57,17 @@ UNCALIBRATED = Calibration()
 
 
 def calibration_error(confidence: ArrayLike, right: Sequence[bool], bins: int = 15) -> float:
-    """How far confidence is from accuracy, on average over words, a fraction.
+    """The mean distance of confidence from accuracy over words, a fraction.
 
     The expected calibration error (Naeini et al. 2015) over bins of equally many words.
     """
-    said = np.asarray(confidence, np.float64)
-    if not len(said):
+    given = np.asarray(confidence, np.float64)
+    if not len(given):
         return 0.0
-    order = np.argsort(said, kind="stable")
-    apart = np.asarray(right, np.float64)[order] - said[order]
-    parts = np.array_split(apart, min(bins, len(said)))
-    return float(sum(abs(part.sum()) for part in parts) / len(said))
+    order = np.argsort(given, kind="stable")
+    apart = np.asarray(right, np.float64)[order] - given[order]
+    parts = np.array_split(apart, min(bins, len(given)))
+    return float(sum(abs(part.sum()) for part in parts) / len(given))
 
 
 def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from asr.tokenizers.tokenizer import BLANK, PhoneTokenizer, Tokenizer
 
 
 class GreedyDecoder:
-    """Takes the best unit of each frame, joins repetitions, drops blanks.
+    """Best-path decoder: the best unit of each frame, without repetitions and blanks.
 
     The score is the log-probability of that one path. The confidence of a word is the geometric
     mean of its units' probabilities, each the highest of the frames that it fills. Phones make no
@@ -29,15 +29,15 @@ class GreedyDecoder:
 
     def decode(self, log_probs: LogProbs, lengths: Lengths) -> list[list[Hypothesis]]:
         rows = (row[:length] for row, length in zip(log_probs, lengths.tolist(), strict=True))
-        return [[self._read(np.asarray(row))] for row in rows]
+        return [[self._decode_one(np.asarray(row))] for row in rows]
 
-    def _read(self, rows: LogProbs) -> Hypothesis:
+    def _decode_one(self, rows: LogProbs) -> Hypothesis:
         path = rows.argmax(axis=1)
         best = np.take_along_axis(rows, path[:, None], axis=1)[:, 0].astype(np.float64)
         runs = np.flatnonzero(np.append(True, path[1:] != path[:-1])[: len(path)])
-        spoken = path[runs] != BLANK
-        starts, ends = runs[spoken], np.append(runs[1:], len(path))[: len(runs)][spoken]
-        log_probs = np.maximum.reduceat(best, runs)[spoken] if len(runs) else best
+        emitted = path[runs] != BLANK
+        starts, ends = runs[emitted], np.append(runs[1:], len(path))[: len(runs)][emitted]
+        log_probs = np.maximum.reduceat(best, runs)[emitted] if len(runs) else best
         tokens = path[starts]
         words = self._words(tokens, starts, ends, log_probs) if self.writes_words else ()
         return Hypothesis(

@@ -1,9 +1,9 @@
-"""Words and phrases to be favoured, as one automaton (Aho and Corasick 1975) over words.
+"""Hot words: phrases to be favoured, as one automaton (Aho and Corasick 1975) over words.
 
-A phrase is worth its boost where all of it is said. A part of it earns that part of the boost on
-credit, so that a phrase is not lost at its first word; the credit is taken back with the word at
-which the phrase breaks off, or at the end of the utterance. So the sum over any word sequence is
-the boosts of the phrases that are in it, and nothing else.
+A phrase earns its boost where it is complete. A beginning of it earns its share of the boost on
+credit, so that the phrase is not pruned at its first word; the credit is taken back with the word
+at which the phrase breaks off, or at the end of the utterance. So the sum over any word sequence is
+the boosts of the phrases that it contains, and nothing else.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from asr.text import normalise
 
 @dataclass(frozen=True, eq=False)
 class HotWords:
-    """The automaton, in flat arrays; state 0 is that of no phrase begun."""
+    """The automaton, in flat arrays; in state 0 no phrase has begun."""
 
     first_child: NDArray[np.int32]  # [S + 1] i's children are first_child[i] to first_child[i + 1]
     word: NDArray[np.int32]  # [S] the last word on the way to each state; children are sorted by it
@@ -84,7 +84,7 @@ class HotWords:
         )
 
     def first_gain(self) -> NDArray[np.float64]:
-        """What each word is worth on its own, shape (words,)."""
+        """The boost and credit of each word at the beginning, shape (words,)."""
         return self.earned[self.root_child] + self.credit[self.root_child]
 
 

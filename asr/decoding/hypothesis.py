@@ -1,4 +1,4 @@
-"""What decoders take and give."""
+"""The decoder protocol: log-probabilities in, hypotheses with words and times out."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ Lengths = NDArray[np.integer]
 
 @dataclass(frozen=True)
 class Word:
-    """A word of a hypothesis and where it was said."""
+    """A word of a hypothesis with its frames."""
 
     text: str
     start: int  # the frame of its first unit
     end: int  # the frame behind its last unit
-    confidence: float  # 0 to 1; what it measures is said by its decoder
+    confidence: float  # 0 to 1; its decoder documents the measure
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One reading of an utterance."""
+    """A hypothesis of an utterance's text."""
 
     text: str
-    score: float  # natural logarithm; what it sums up is said by its decoder
+    score: float  # natural logarithm; its decoder documents the terms
     tokens: tuple[int, ...]  # indices of units, no blanks
     frames: tuple[int, ...]  # the frame at which each token is emitted
     words: tuple[Word, ...] = ()
@@ -37,17 +37,17 @@ class Hypothesis:
 
 
 class Decoder(Protocol):
-    """The seam between model and text."""
+    """Log-probabilities to hypotheses."""
 
     name: str  # for tables
-    writes_words: bool  # False if its text is phones, for want of a lexicon
+    writes_words: bool  # False if it writes phones, without a lexicon
 
     def decode(self, log_probs: LogProbs, lengths: Lengths) -> list[list[Hypothesis]]:
-        """Reads a batch.
+        """Decodes a batch.
 
         Args:
             log_probs: shape (batch, frames, units).
-            lengths: frames of each utterance, shape (batch,); what lies behind is not looked at.
+            lengths: frames of each utterance, shape (batch,); frames behind them are ignored.
 
         Returns:
             For each utterance its hypotheses, best first, at least one.

@@ -1,14 +1,13 @@
-"""Label priors: how readily a model emits each unit, whatever it hears.
+"""Label priors: the units' shares of a model's emissions, by which posteriors are divided.
 
-A network that is unsure says what is common, and so does the language model behind it: together
-they say it twice. Divided by the units' shares of all emissions, posteriors become scaled
-likelihoods,
+An uncertain network emits common units, and the language model favours them again: their prior
+counts twice. Divided by the units' shares of all emissions, posteriors become scaled likelihoods,
 
     p(x | u) ~ p(u | x) / p(u)
 
 as in hybrid recognisers (Bourlard and Morgan 1994), for CTC in Sak et al. 2015 and in Miao et al.
 2015 (EESEN, arXiv 1507.08240), here with an exponent on p(u) and scaled to sum to one in each frame
-again. The blank is a unit as all others.
+again. The blank is a unit like all others.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from asr.errors import AsrError
 from asr.tokenizers.tokenizer import Tokenizer
 
 Prior = dict[str, float]
-"""The share of each unit in what a model emits; they sum to one."""
+"""The share of each unit in a model's emissions; they sum to one."""
 
 _LEAST = 1e-6  # of a share, which must have a logarithm
 _DIGITS = 6
 
 
 def measure(log_probs: Sequence[LogProbs], tokenizer: Tokenizer) -> Prior:
-    """The mean of what a model says in all frames of some utterances.
+    """The mean of a model's posteriors over all frames of some utterances.
 
     Args:
         log_probs: of each utterance, shape (frames, units).

@@ -31,13 +31,13 @@ class LexiconTree:
     words: Sequence[str]  # by number, in the order of their first entries
     unit: NDArray[np.int32]  # [N] the last unit on the way to each node; the blank at the root
     first_child: NDArray[np.int32]  # [N + 1] i's children are first_child[i] to first_child[i + 1]
-    first_word: NDArray[np.int32]  # [N + 1] the words spelled by the way to i, likewise in `word`
+    first_word: NDArray[np.int32]  # [N + 1] the entries that end at i, likewise in `word`
     word: NDArray[np.int32]  # [E] numbers of words, most likely first at each node
     log_weight: NDArray[np.float32]  # [E] natural logarithm
 
     @classmethod
     def build(cls, entries: Iterable[Entry]) -> LexiconTree:
-        """The tree of ``entries``; one that stands twice counts once, with its greater weight.
+        """The tree of ``entries``; of an entry that stands twice, the greater weight counts.
 
         Raises:
             AsrError: an entry has no units, a blank among them, or a weight that is no number.
@@ -45,7 +45,7 @@ class LexiconTree:
         return cls._grown(_Rows.none(), entries)
 
     def with_entries(self, entries: Iterable[Entry]) -> LexiconTree:
-        """A tree that has ``entries`` too; its first words are those of this tree."""
+        """A tree with ``entries`` added; its first words are those of this tree."""
         return LexiconTree._grown(self._rows(), entries)
 
     @classmethod
@@ -75,7 +75,7 @@ class LexiconTree:
         return {word: number for number, word in enumerate(self.words)}
 
     def entries(self) -> Iterator[Entry]:
-        """What the tree was built from, by nodes."""
+        """The entries that the tree was built from, by nodes."""
         rows = self._rows()
         for owner, units, weight in zip(rows.owner, rows.units, rows.log_weight, strict=True):
             yield self.words[owner], units[units >= 0].tolist(), float(weight)

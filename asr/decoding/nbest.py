@@ -1,4 +1,4 @@
-"""The words of what the beam ends with: their units, their times, and how far the beam agrees."""
+"""Words of the final hypotheses: units, times, and the share of hypotheses that agree."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from asr.runtime.jit import compiled
 
 @compiled
 def word_spans(finals: FinalHypotheses, memory: SearchMemory, separator: int) -> WordSpans:
-    """The times of all words, on the best alignment of each reading."""
+    """The times of all words, on the best alignment of each hypothesis."""
     histories, tokens = memory.histories, memory.tokens
     first = np.zeros(len(finals.history) + 1, np.int64)
     for r in range(len(finals.history)):
@@ -51,9 +51,9 @@ def word_spans(finals: FinalHypotheses, memory: SearchMemory, separator: int) ->
 
 @compiled
 def shares(spans: WordSpans, posterior: Floats, wanted: int) -> Floats:
-    """For each word of the first ``wanted`` readings, the posterior of those that agree with it.
+    """For each word of the first ``wanted`` hypotheses, the posterior of those that agree.
 
-    A reading agrees with a word where it has the same word at an overlapping time.
+    A hypothesis agrees with a word if it has the same word at an overlapping time.
     """
     agreed = np.zeros(spans.first[wanted], np.float64)
     for r in range(wanted):

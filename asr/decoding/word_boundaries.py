@@ -1,4 +1,4 @@
-"""Where words begin in a sequence of units."""
+"""Word boundaries in a sequence of units: separators, or units that begin words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _START = "▁"  # what sentencepiece writes before the units that begin words
 
 @dataclass(frozen=True)
 class Boundaries:
-    """Words are apart by a separator, or begin with units of their own, or are not marked."""
+    """Words are parted by a separator, or begin with units of their own, or are not marked."""
 
     separator: int = 0  # index of the unit; 0, the blank, for none
     starts: frozenset[int] = frozenset()

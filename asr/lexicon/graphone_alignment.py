@@ -1,8 +1,8 @@
-"""Which phones each letter of a word stands for, found by expectation and maximisation.
+"""Aligns the letters of words with their phones, by expectation maximisation (EM).
 
-A word and its pronunciation can be cut into graphones in many ways. The probability of each
-graphone is estimated as if every way had been seen as often as its probability says, again and
-again, until the best way is clear (Galescu and Allen 2001; Bisani and Ney 2008, section 2.2).
+A word and its pronunciation can be cut into graphones in many ways. EM estimates the probability of
+each graphone from its expected count over all ways (Galescu and Allen 2001; Bisani and Ney 2008,
+section 2.2).
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ def align(
     """Cuts each pair of a word in normal form and its pronunciation into graphones.
 
     Args:
-        iterations: of expectation and maximisation.
+        iterations: of EM.
         least_count: graphones expected less often than this are taken for errors of the
-            dictionary, and not used.
+            dictionary and not used.
 
     Returns:
-        One graphone for each letter; None for a pair that the graphones left can't make up, such
-        as an abbreviation.
+        One graphone for each letter; None for a pair that can't be aligned, such as an
+        abbreviation.
     """
     letters = [np.array([ALPHABET.index(c) for c in word], np.int64) for word, _ in pairs]
-    phones = [np.array([PHONES.index(p) for p in said], np.int64) for _, said in pairs]
+    phones = [np.array([PHONES.index(p) for p in phones], np.int64) for _, phones in pairs]
     starts = _offsets(letters), _offsets(phones)
     flat = np.concatenate(letters), np.concatenate(phones)
     probability = np.full(len(ALPHABET) * _CODES, 1.0 / _CODES)
@@ -91,15 +91,15 @@ def _expect(
     counts = np.zeros_like(probability)
     for pair in range(len(letter_starts) - 1):
         word = letters[letter_starts[pair] : letter_starts[pair + 1]]
-        said = phones[phone_starts[pair] : phone_starts[pair + 1]]
-        rows, columns = len(word), len(said)
+        spoken = phones[phone_starts[pair] : phone_starts[pair + 1]]
+        rows, columns = len(word), len(spoken)
         forward = np.zeros((rows + 1, columns + 1))
         backward = np.zeros((rows + 1, columns + 1))
         forward[0, 0] = backward[rows, columns] = 1.0
         for i in range(1, rows + 1):
             for j in range(columns + 1):
                 for count in range(min(2, j) + 1):
-                    graphone = _graphone(word[i - 1], said, j, count)
+                    graphone = _graphone(word[i - 1], spoken, j, count)
                     forward[i, j] += forward[i - 1, j - count] * probability[graphone]
         total = forward[rows, columns]
         if total == 0.0:
@@ -107,7 +107,7 @@ def _expect(
         for i in range(rows, 0, -1):
             for j in range(columns + 1):
                 for count in range(min(2, j) + 1):
-                    graphone = _graphone(word[i - 1], said, j, count)
+                    graphone = _graphone(word[i - 1], spoken, j, count)
                     behind = backward[i, j] * probability[graphone]
                     backward[i - 1, j - count] += behind
                     counts[graphone] += forward[i - 1, j - count] * behind / total
@@ -126,15 +126,15 @@ def _best(
     codes = np.full(len(letters), -1)
     for pair in range(len(letter_starts) - 1):
         word = letters[letter_starts[pair] : letter_starts[pair + 1]]
-        said = phones[phone_starts[pair] : phone_starts[pair + 1]]
-        rows, columns = len(word), len(said)
+        spoken = phones[phone_starts[pair] : phone_starts[pair + 1]]
+        rows, columns = len(word), len(spoken)
         best = np.zeros((rows + 1, columns + 1))
         taken = np.zeros((rows + 1, columns + 1), np.int64)
         best[0, 0] = 1.0
         for i in range(1, rows + 1):
             for j in range(columns + 1):
                 for count in range(min(2, j) + 1):
-                    graphone = _graphone(word[i - 1], said, j, count)
+                    graphone = _graphone(word[i - 1], spoken, j, count)
                     way = best[i - 1, j - count] * probability[graphone]
                     if way > best[i, j]:
                         best[i, j], taken[i, j] = way, count
@@ -143,6 +143,6 @@ def _best(
         j = columns
         for i in range(rows, 0, -1):
             count = taken[i, j]
-            codes[letter_starts[pair] + i - 1] = _graphone(word[i - 1], said, j, count)
+            codes[letter_starts[pair] + i - 1] = _graphone(word[i - 1], spoken, j, count)
             j -= count
     return codes

@@ -1,4 +1,4 @@
-"""Pronunciations of words that no dictionary has, from their letters.
+"""Letter to sound: pronunciations of words outside the dictionary, from their letters.
 
 A joint-sequence model (Bisani and Ney 2008, "Joint-sequence models for grapheme-to-phoneme
 conversion"): an n-gram model over graphones gives the probability of a spelling together with
@@ -27,12 +27,13 @@ BUNDLED = Path(__file__).parent / "letter_to_sound.lm"
 
 
 class LetterToSound:
-    """An n-gram model over graphones, ready to pronounce.
+    """Pronounces words by an n-gram model over graphones.
 
     Args:
         model: its words, but for the special ones, are graphones (:class:`Graphone`).
-        beam_size: how many beginnings of a pronunciation live on after each letter.
-        threshold: those less likely than the best one by more than this (natural logarithm) don't.
+        beam_size: hypotheses kept after each letter.
+        threshold: hypotheses less likely than the best by more than this are pruned (natural
+            logarithm).
     """
 
     def __init__(self, model: NgramModel, beam_size: int = 24, threshold: float = 8.0) -> None:
@@ -54,9 +55,9 @@ class LetterToSound:
         """The likeliest pronunciations of a word in normal form, best first.
 
         Returns:
-            Pronunciations, none of them empty, and their probabilities, which are summed over the
-            graphones that make up the same phones and add up to 1 over all that lived to the end
-            of the search. Of a word without a sound, nothing.
+            Pronunciations, none of them empty, and their probabilities, summed over the graphone
+            sequences of the same phones; they add up to 1 over all that the search kept. Nothing
+            for a word without a sound.
         """
         letters = np.array([ALPHABET.index(letter) for letter in word], np.int64)
         paths, scores = _search(
@@ -85,7 +86,7 @@ class LetterToSound:
 
     @classmethod
     def load(cls, path: str | Path = BUNDLED) -> LetterToSound:
-        """Reads what :meth:`save` wrote, by default the model of English that comes with us.
+        """Reads a model, by default the bundled one of English.
 
         Raises:
             AsrError: the file is missing or damaged.
@@ -104,7 +105,7 @@ def _search(
     beam_size: int,
     threshold: float,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The best ways to give each letter a graphone.
+    """The likeliest graphone sequences of a word, by beam search.
 
     Args:
         letters: shape (letters,), indices into the alphabet.
@@ -113,11 +114,11 @@ def _search(
         start: the model's first state.
         top: as in :class:`NgramModel`.
         arrays: the model.
-        beam_size: how many ways are kept.
-        threshold: how much less likely than the best a way may be (log10).
+        beam_size: sequences kept.
+        threshold: how much less likely than the best a sequence may be (log10).
 
     Returns:
-        Word ids of graphones, shape (ways, letters), and log10 of each way's probability.
+        Word ids of graphones, shape (sequences, letters), and log10 of their probabilities.
     """
     length = len(letters)
     states = np.full(1, start, np.int64)
@@ -129,11 +130,11 @@ def _search(
         count = len(states) * len(fitting)
         next_states = np.zeros(count, np.int64)
         next_scores = np.zeros(count, np.float64)
-        for way in range(len(states)):
-            for which in range(len(fitting)):
-                score, state = score_word(arrays, top, states[way], fitting[which])
-                next_states[way * len(fitting) + which] = state
-                next_scores[way * len(fitting) + which] = scores[way] + score
+        for sequence in range(len(states)):
+            for place in range(len(fitting)):
+                score, state = score_word(arrays, top, states[sequence], fitting[place])
+                next_states[sequence * len(fitting) + place] = state
+                next_scores[sequence * len(fitting) + place] = scores[sequence] + score
         best = np.argsort(-next_scores, kind="mergesort")[:beam_size]
         best = best[next_scores[best] >= next_scores[best[0]] - threshold]
         states, scores = next_states[best], next_scores[best]
@@ -141,10 +142,10 @@ def _search(
             parents[i, rank] = best[rank] // len(fitting)
             taken[i, rank] = fitting[best[rank] % len(fitting)]
     paths = np.zeros((len(states), length), np.int64)
-    for way in range(len(states)):
-        scores[way] += score_word(arrays, top, states[way], EOS)[0]
-        rank = way
+    for sequence in range(len(states)):
+        scores[sequence] += score_word(arrays, top, states[sequence], EOS)[0]
+        rank = sequence
         for i in range(length - 1, -1, -1):
-            paths[way, i] = taken[i, rank]
+            paths[sequence, i] = taken[i, rank]
             rank = parents[i, rank]
     return paths, scores

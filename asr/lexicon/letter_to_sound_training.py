@@ -1,4 +1,4 @@
-"""Learning letter-to-sound from a pronouncing dictionary, and measuring what was learned."""
+"""Trains letter-to-sound models on a pronouncing dictionary, and measures their errors."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ from asr.ngram.model import EOS, SPECIAL_WORDS
 from asr.ngram.vocabulary import Corpus
 from asr.runtime.progress import track
 
-ORDER = 6  # longer contexts take the error rate no further
-_BY_RULE = ("'S", "S'")  # endings that need no letters
+ORDER = 6  # longer contexts do not lower the error rate
+_BY_RULE = ("'S", "S'")  # endings that rules pronounce
 
 
 @dataclass(frozen=True)
 class Errors:
-    """What became of words that were not learned from."""
+    """Errors on words outside the training set."""
 
     words: int
     wrong: int  # words whose best pronunciation is none of the dictionary's
-    missed: int  # words none of whose four best is
+    missed: int  # words none of whose four best is one of the dictionary's
     phones: int  # in the nearest of the dictionary's pronunciations
     edits: int  # from it to the best one
 
 
-def learn(dictionary: Mapping[str, Sequence[Phones]], order: int = ORDER) -> LetterToSound:
-    """A model of how the words of ``dictionary``, in normal form, are pronounced.
+def train(dictionary: Mapping[str, Sequence[Phones]], order: int = ORDER) -> LetterToSound:
+    """Trains a model on the words of ``dictionary``, in normal form.
 
-    Graphones are aligned by EM, and their n-grams smoothed as those of words are (interpolated
+    Graphones are aligned by EM; their n-grams are smoothed like those of words (interpolated
     modified Kneser-Ney). Pairs that can't be aligned, such as abbreviations, are left out.
     """
     pairs = [
-        (word, said)
+        (word, phones)
         for word, variants in dictionary.items()
         if not word.endswith(_BY_RULE)
-        for said in variants
+        for phones in variants
     ]
     sentences = [graphones for graphones in align(pairs) if graphones]
     words = [*SPECIAL_WORDS, *map(str, sorted({g for sentence in sentences for g in sentence}))]
@@ -68,19 +68,21 @@ def hold_out(
     """
     words = sorted(word for word in dictionary if not word.endswith(_BY_RULE))
     held = set(random.Random(seed).sample(words, len(words) // part))
-    rest = {word: said for word, said in dictionary.items() if word not in held}
+    rest = {word: variants for word, variants in dictionary.items() if word not in held}
     return rest, {word: dictionary[word] for word in sorted(held)}
 
 
 def measure(model: LetterToSound, dictionary: Mapping[str, Sequence[Phones]]) -> Errors:
-    """How often ``model`` differs from ``dictionary``, which it should not have learned from.
+    """The errors of ``model`` on ``dictionary``, which should not be its training set.
 
     Of several pronunciations of a word the nearest counts.
     """
     wrong = missed = phones = edits = 0
     for word, variants in track(dictionary.items(), "pronouncing", len(dictionary)):
         guesses = [guess for guess, _ in model.pronounce(word)[:4]] or [()]
-        distances = [(Levenshtein.distance(guesses[0], said), len(said)) for said in variants]
+        distances = [
+            (Levenshtein.distance(guesses[0], variant), len(variant)) for variant in variants
+        ]
         distance, length = min(distances)
         wrong += distance > 0
         missed += not any(guess in variants for guess in guesses)
@@ -90,7 +92,7 @@ def measure(model: LetterToSound, dictionary: Mapping[str, Sequence[Phones]]) ->
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Makes the bundled model, or shows what such a model is worth."""
+    """Makes the bundled model, or measures such a model on held-out words."""
     parser = argparse.ArgumentParser(prog="train_letter_to_sound", description=main.__doc__)
     parser.add_argument("--held-out", action="store_true", help="test on a tenth, write nothing")
     parser.add_argument("--order", type=int, default=ORDER, help="of the n-grams")
@@ -98,11 +100,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     dictionary = read_cmudict()
     if not options.held_out:
-        learn(dictionary, options.order).save(options.output)
+        train(dictionary, options.order).save(options.output)
         print(f"{options.output}: {options.output.stat().st_size / 1e6:.2f} MB")
         return
     rest, held = hold_out(dictionary)
-    model = learn(rest, options.order)
+    model = train(rest, options.order)
     with tempfile.TemporaryDirectory() as folder:  # rounded, as the bundled model is
         model.save(Path(folder, BUNDLED.name))
         errors = measure(LetterToSound.load(Path(folder, BUNDLED.name)), held)

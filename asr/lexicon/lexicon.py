@@ -1,4 +1,4 @@
-"""Lexica: how words are made up of the units that a model emits.
+"""A lexicon: words with their pronunciations, or spellings, in the units that a model emits.
 
 In a file each line is a word, perhaps a weight, and the units of one pronunciation:
 
@@ -26,14 +26,14 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 class Pronunciation(NamedTuple):
-    """The units of a word, and how likely they are relative to its likeliest ones."""
+    """The units of a word, and their probability by that of its likeliest pronunciation."""
 
     units: tuple[str, ...]
     weight: float = 1.0
 
 
 class Entry(NamedTuple):
-    """A pronunciation as a decoder wants it."""
+    """A pronunciation in unit indices, for decoders."""
 
     word: str
     units: tuple[int, ...]  # indices
@@ -41,7 +41,7 @@ class Entry(NamedTuple):
 
 
 class Units(Protocol):
-    """What a lexicon asks of a tokenizer (:class:`asr.tokenizers.tokenizer.Tokenizer`)."""
+    """The part of :class:`asr.tokenizers.tokenizer.Tokenizer` that a lexicon uses."""
 
     @property
     def units(self) -> Sequence[str]: ...
@@ -70,7 +70,7 @@ class Lexicon(Mapping[str, tuple[Pronunciation, ...]]):
 
     @classmethod
     def spelled(cls, words: Iterable[str], tokenizer: Units) -> tuple[Lexicon, list[str]]:
-        """The words as ``tokenizer`` encodes them, and those that it can't."""
+        """The words as ``tokenizer`` encodes them, and the words that it can't encode."""
         units = tokenizer.units
         spellings: dict[str, list[Pronunciation]] = {}
         missing = []
@@ -89,7 +89,7 @@ class Lexicon(Mapping[str, tuple[Pronunciation, ...]]):
         """All pronunciations in the indices of ``tokenizer``, and the words that have none.
 
         A pronunciation with a unit that the tokenizer lacks is left out; a word all of whose
-        pronunciations are is named in the second list.
+        pronunciations are left out is in the second list.
         """
         index = {unit: number for number, unit in enumerate(tokenizer.units)}
         entries: list[Entry] = []
@@ -115,7 +115,10 @@ class Lexicon(Mapping[str, tuple[Pronunciation, ...]]):
         for word, units, weight in _lines(Path(path)):
             words.setdefault(word, {})[units] = weight
         return cls(
-            {word: [Pronunciation(*item) for item in said.items()] for word, said in words.items()}
+            {
+                word: [Pronunciation(*weighted) for weighted in pronunciations.items()]
+                for word, pronunciations in words.items()
+            }
         )
 
     def write(self, path: str | Path, comment: str = "") -> None:
@@ -130,7 +133,7 @@ class Lexicon(Mapping[str, tuple[Pronunciation, ...]]):
 
 
 def read_entries(path: str | Path, tokenizer: Units) -> Iterator[Entry]:
-    """What ``Lexicon.read(path).entries(tokenizer)`` has, line by line: only decoders read so much.
+    """The entries of ``Lexicon.read(path).entries(tokenizer)``, read line by line to save memory.
 
     Raises:
         AsrError: the file can't be read or is empty, a line is wrong, or no word has units of the

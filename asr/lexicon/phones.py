@@ -13,4 +13,4 @@ VOICELESS = frozenset(("P", "T", "K", "F", "TH", "S", "SH", "CH", "HH"))
 SIBILANTS = frozenset(("S", "Z", "SH", "ZH", "CH", "JH"))
 
 Phones = tuple[str, ...]
-"""One way to say a word."""
+"""A pronunciation of a word."""

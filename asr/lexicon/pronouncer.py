@@ -1,4 +1,4 @@
-"""How words are pronounced: from the dictionary, else by rule, else from their letters."""
+"""The pronouncer: words to phones by the dictionary, else by rule, else from their letters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEAST_WEIGHT = 0.1  # of a guess from letters, the best one having 1
 
 
 class Source(StrEnum):
-    """What a pronunciation comes from."""
+    """The source of a pronunciation."""
 
     DICTIONARY = "dictionary"
     RULE = "rule"
@@ -39,7 +39,7 @@ class Pronouncer:
 
     Args:
         dictionary: words in normal form, each with its pronunciations.
-        model: for words that neither it nor a rule has.
+        model: for words that neither the dictionary nor a rule has.
     """
 
     def __init__(self, dictionary: Mapping[str, Sequence[Phones]], model: LetterToSound) -> None:
@@ -49,17 +49,17 @@ class Pronouncer:
     def pronounce(self, word: str, variants: int = 1) -> Pronounced:
         """Pronunciations of ``word``, in upper or lower case.
 
-        The dictionary gives all it has, each with weight 1; letters give up to ``variants``, with
-        weights relative to the likeliest. A word that holds other characters than the normal form,
-        or no sound, has none.
+        The dictionary gives all of its pronunciations, each with weight 1; letters give up to
+        ``variants``, with weights relative to the likeliest. A word with characters outside the
+        normal form, or without a sound, has none.
         """
         word = word.upper()
         if not word.strip("'") or foreign_characters(word):
             return Pronounced((), Source.NOTHING)
         if word in self._dictionary:
-            return Pronounced(_alike(self._dictionary[word]), Source.DICTIONARY)
-        if said := self._by_rule(word):
-            return Pronounced(_alike(said), Source.RULE)
+            return Pronounced(_equally_weighted(self._dictionary[word]), Source.DICTIONARY)
+        if by_rule := self._by_rule(word):
+            return Pronounced(_equally_weighted(by_rule), Source.RULE)
         guesses = self._guess(word)[:variants]
         least = _LEAST_WEIGHT * guesses[0].weight if guesses else 0.0
         return Pronounced(
@@ -83,11 +83,11 @@ class Pronouncer:
         return [Pronunciation(*guess) for guess in self._model.pronounce(word)]
 
 
-def _alike(said: Sequence[Phones]) -> tuple[Pronunciation, ...]:
-    return tuple(map(Pronunciation, said))
+def _equally_weighted(variants: Sequence[Phones]) -> tuple[Pronunciation, ...]:
+    return tuple(map(Pronunciation, variants))
 
 
 @functools.cache
 def english() -> Pronouncer:
-    """The pronouncer of cmudict and the model learned from it."""
+    """The pronouncer with cmudict and the model trained on it."""
     return Pronouncer(read_cmudict(), LetterToSound.load())

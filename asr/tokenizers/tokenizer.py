@@ -1,7 +1,7 @@
-"""Text to the units that the model emits, and back.
+"""Tokenizers: text to the units that a model emits, and back.
 
 Index 0 is the CTC blank in every tokenizer; units start at 1. A tokenizer is a small JSON file in
-the model's folder, so a model is never read with units other than its own.
+the model's folder, so a model is never used with units other than its own.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """What :func:`from_json` makes this tokenizer from again."""
+        """The record from which :func:`from_json` makes this tokenizer."""
 
     def __len__(self) -> int:
         return len(self.units)
@@ -112,9 +112,9 @@ class BpeTokenizer(Tokenizer):
         """Learns ``size`` units, the blank not counted, from normalised texts.
 
         Args:
-            texts: what is to be spelled.
-            size: how many.
-            setting: where a user says how many.
+            texts: in normal form.
+            size: the number of units.
+            setting: the name of the setting for the size, for errors.
 
         Raises:
             AsrError: the texts don't give that many units, or have more characters.
@@ -160,7 +160,7 @@ class BpeTokenizer(Tokenizer):
         return indices
 
     def encode_lines(self, lines: Iterable[str]) -> list[list[int]]:
-        """Many texts at once, in threads; what has no unit becomes the blank."""
+        """Many texts at once, in threads; a character without a unit becomes the blank."""
         encoded: list[list[int]] = self._pieces.encode(list(lines), num_threads=-1)
         return encoded
 
@@ -173,7 +173,7 @@ class BpeTokenizer(Tokenizer):
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> BpeTokenizer:
-        """What :meth:`to_json` was made from."""
+        """The tokenizer of a record by :meth:`to_json`."""
         return cls(base64.b64decode(record["sentencepiece"]))
 
 
@@ -181,7 +181,7 @@ class PhoneTokenizer(Tokenizer):
     """Phones of English, and a unit for the boundary between words.
 
     Words are encoded by their first pronunciation (:mod:`asr.lexicon`). Decoding gives no words but
-    phones, ``HH AH L OW | W ER L D``: a beam search finds words by way of a lexicon.
+    phones, ``HH AH L OW | W ER L D``: a beam search finds words through a lexicon.
 
     Args:
         phones: ARPAbet without stress.
@@ -227,9 +227,9 @@ class PhoneTokenizer(Tokenizer):
         return " | ".join(" ".join(word) for word in words if word)
 
     def transcript(self, text: str) -> str:
-        return " | ".join(map(self._read_out, text.split()))
+        return " | ".join(map(self._transcript_of_word, text.split()))
 
-    def _read_out(self, word: str) -> str:
+    def _transcript_of_word(self, word: str) -> str:
         try:
             return self.decode(self._pronounce(word))
         except UnrepresentableText:
@@ -240,7 +240,7 @@ class PhoneTokenizer(Tokenizer):
 
 
 def load_tokenizer(path: str | Path) -> Tokenizer:
-    """Reads what :meth:`Tokenizer.save` wrote.
+    """Reads a file by :meth:`Tokenizer.save`.
 
     Raises:
         AsrError: the file is missing or is no tokenizer of a known kind.
@@ -256,7 +256,7 @@ def load_tokenizer(path: str | Path) -> Tokenizer:
 
 
 def from_json(record: dict[str, Any]) -> Tokenizer:
-    """What :meth:`Tokenizer.to_json` was made from.
+    """The tokenizer of a record by :meth:`Tokenizer.to_json`.
 
     Raises:
         AsrError: it is of an unknown kind.

@@ -31,7 +31,7 @@ _LIMIT = 200.0  # of look-aheads, so that their exponentials stay numbers
 
 
 def with_words(tree: LexiconTree, phrases: Iterable[str], tokenizer: Tokenizer) -> LexiconTree:
-    """The tree with those words of ``phrases`` that it lacks."""
+    """The tree with the words of ``phrases`` added that it lacks."""
     words = dict.fromkeys(word for phrase in phrases for word in phrase.split())
     lacking = [word for word in words if word not in tree.number]
     if not lacking:
@@ -43,7 +43,7 @@ def with_words(tree: LexiconTree, phrases: Iterable[str], tokenizer: Tokenizer) 
 
 
 def check(tree: LexiconTree, units: int, separator: int) -> None:
-    """Raises an AsrError if the tree is not of a model of so many units."""
+    """Raises an AsrError if the tree has units that the model lacks, or the separator."""
     highest = int(tree.unit.max())
     if highest >= units:
         raise AsrError(f"the lexicon has a unit {highest}, the model only {units}: they don't fit")
@@ -163,14 +163,14 @@ def _ngram_arrays(lm: NgramModel | None) -> NgramArrays:
 
 
 def _rarer(lm: NgramModel) -> float:
-    """log10 of how much rarer the rarest word is than <unk>, which stands for any other; or 0."""
+    """log10 of the probability of the rarest word, by that of <unk>; at most 0."""
     unigrams = lm.log_prob[1 : 1 + len(lm.words)]
     rarest = unigrams.min(where=unigrams > NEVER, initial=unigrams[UNK])
     return float(rarest - unigrams[UNK])
 
 
 def _without_twins(tree: LexiconTree, lm_word: NDArray[np.int32], hot: HotWords) -> LexiconTree:
-    """The tree with only the likeliest of homophones that nothing can tell apart."""
+    """The tree without homophones that neither language model nor hot words tell apart."""
     favoured = np.zeros(len(lm_word), bool)
     favoured[hot.word[1:]] = True
     node = np.repeat(np.arange(len(tree.unit)), np.diff(tree.first_word))
@@ -189,7 +189,7 @@ def _without_twins(tree: LexiconTree, lm_word: NDArray[np.int32], hot: HotWords)
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """A read-only plain array: one type for the compiler, of memory or of a mapped file."""
+    """A read-only plain view: one type for the compiler, in memory or mapped from a file."""
     view = np.require(np.asarray(array), requirements=["C", "A"]).view()
     view.flags.writeable = False
     return view

@@ -25,7 +25,7 @@ FRAMES, STATES, HISTORIES, TOKENS, SPELLED, SETTLED, STAMP, NEEDED = range(8)
 
 
 class LexiconArrays(NamedTuple):
-    """The lexicon tree with the weights of its words. Nodes from N on are spelled ones."""
+    """The lexicon tree with the weights of its words; nodes from N on are spelled ones."""
 
     node: Records  # [N + 1] NODE, one more whose children and words are none
     inverse_look_ahead: Floats  # [N] for unknown words that end at the node
