@@ -11,6 +11,7 @@ import pytest
 from asr.errors import AsrError
 from asr.ngram import load, save
 from asr.ngram.estimation import train
+from asr.ngram.model import BOS, NEVER
 from asr.ngram.perplexity import measure
 from asr.text import normalise
 
@@ -198,6 +199,61 @@ def test_a_damaged_arpa_is_one_sentence(tmp_path, old, new, fault):
     with pytest.raises(AsrError, match=fault) as error:
         load(path)
     assert "bad.arpa" in str(error.value)
+
+
+MINUS_INF = """\\data\\
+ngram 1=5
+ngram 2=3
+
+\\1-grams:
+-inf\t<s>\t-0.3
+-1.2\t</s>
+-1.5\t<unk>
+-0.9\tTHE\t-0.2
+-1.1\tBOAT\t-0.1
+
+\\2-grams:
+-0.4\t<s> THE
+-0.5\tTHE BOAT
+-0.3\tBOAT </s>
+
+\\end\\
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda arpa: arpa, "THE BOAT"),
+        (lambda arpa: "\ufeff" + arpa, "THE BOAT"),
+        (lambda arpa: arpa.replace("-inf", "-Infinity"), "THE BOAT"),
+        (lambda arpa: arpa.replace("\n", "\r\n"), "THE BOAT"),
+        (lambda arpa: arpa.replace("\t", "  "), "THE BOAT"),
+        (lambda arpa: arpa.replace("BOAT", "LE\u00a0BOAT"), "THE LE\u00a0BOAT"),
+        (lambda arpa: arpa.replace("BOAT", "B\u3000T\u2028"), "THE B\u3000T\u2028"),
+        (lambda arpa: arpa.replace("BOAT", "B\x85T\x1c"), "THE B\x85T\x1c"),
+    ],
+)
+def test_arpa_files_are_read_as_kenlm_and_srilm_read_them(tmp_path, change, words):
+    """KenLM: perplexity 3.9811 of "THE BOAT" and "THE"."""
+    path = tmp_path / "a.arpa"
+    path.write_bytes(change(MINUS_INF).encode())
+    for exact in (True, False):
+        save(load(path), tmp_path / "a.lm", exact=exact)
+        model = load(tmp_path / "a.lm")
+        assert model.log_prob[1 + BOS] == NEVER
+        assert all(map(model.word_id, words.split(" ")))
+        scores = model.score_sentence(words.split(" ")) + model.score_sentence(["THE"])
+        perplexity = 10 ** -np.mean(scores)
+        assert perplexity == pytest.approx(3.9811, abs=0.0001 if exact else 0.1)
+
+
+def test_a_backoff_of_minus_infinity_rules_out_what_follows(tmp_path):
+    arpa = MINUS_INF.replace("THE\t-0.2", "THE\t-inf")
+    model = load(write(tmp_path / "a.arpa", arpa))
+    assert model.score_sentence(["THE", "THE"])[1] == pytest.approx(NEVER - 0.9)
+    with pytest.raises(AsrError, match="not a number"):
+        load(write(tmp_path / "b.arpa", MINUS_INF.replace("-0.9", "-nan")))
 
 
 def test_files_that_are_none(model, tmp_path):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.errors import AsrError
-from asr.ngram.model import SPECIAL_WORDS, UNK, NgramModel
+from asr.ngram.model import NEVER, SPECIAL_WORDS, UNK, NgramModel
 from asr.ngram.trie import Ngrams, build
 from asr.runtime.files import atomic, why_unreadable
 from asr.runtime.progress import bar
@@ -24,22 +24,25 @@ EXTENSIONS = (".arpa", ".arpa.gz")
 _NO_UNK = -100.0  # log10 P(<unk>) of a model that lacks it, as KenLM has it
 _BLOCK = 1 << 16  # lines at a time
 _THOUSAND = 1000
-_COUNT = re.compile(r"ngram\s+(\d+)\s*=\s*(\d+)")
+_COUNT = re.compile(rb"ngram\s+(\d+)\s*=\s*(\d+)")
+_BOM = b"\xef\xbb\xbf"
 _COMPRESSION = 5  # of gzip; higher ones take twice the time for 2 % of the size
 
 
 def read_arpa(path: Path) -> NgramModel:
     """Reads a model; its words are numbered from the most to the least probable.
 
-    Missing back-offs are 0. A missing <unk> gets a probability that rules it out. N-grams that
-    others need and pruning took away are put back (see :func:`asr.ngram.trie.build`).
+    Fields are parted by blanks and tabs alone, as KenLM and SRILM part them: a word may hold a
+    no-break space. A logarithm of -inf is one of :data:`asr.ngram.model.NEVER`. Missing back-offs
+    are 0. A missing <unk> gets a probability that rules it out. N-grams that others need and
+    pruning took away are put back (see :func:`asr.ngram.trie.build`).
 
     Raises:
         AsrError: the file can't be read, is no ARPA file or is damaged.
     """
     try:
         opened = gzip.open if path.suffix == ".gz" else open
-        with opened(path, "rt", encoding="utf-8") as file:
+        with opened(path, "rb") as file:
             model = _Reader(file, path).read()
         model.validate(path)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -54,9 +57,9 @@ def read_arpa(path: Path) -> NgramModel:
 
 
 class _Reader:
-    """Goes through an ARPA file line by line."""
+    """Reads an ARPA file line by line, as bytes: these are split at ASCII white space alone."""
 
-    def __init__(self, file: IO[str], path: Path) -> None:
+    def __init__(self, file: IO[bytes] | gzip.GzipFile, path: Path) -> None:
         self._file = file
         self._path = path
         self._number = 0  # of the line read last
@@ -64,7 +67,7 @@ class _Reader:
     def read(self) -> NgramModel:
         for line in self._file:
             self._number += 1
-            if line.strip() == "\\data\\":  # what stands before it is a comment
+            if line.removeprefix(_BOM).strip() == b"\\data\\":  # comments stand before it
                 break
         else:
             raise AsrError(
@@ -80,18 +83,18 @@ class _Reader:
         with bar() as progress:
             task = progress.add_task("reading n-grams, k", total=sum(counts) // _THOUSAND)
             for order, count in enumerate(counts, 1):
-                if line != f"\\{order}-grams:":
+                if line != f"\\{order}-grams:".encode():
                     raise self._error(f"should be '\\{order}-grams:'")
                 if order == 1:
                     words, unigrams = self._unigrams(count)
                     levels.append(unigrams)
-                    ids = {word: index for index, word in enumerate(words)}
+                    ids = {word.encode(): index for index, word in enumerate(words)}
                 else:
                     levels.append(self._ngrams(order, count, ids))
                 done = sum(counts[:order])
                 progress.update(task, completed=done // _THOUSAND)
                 line = self._next()
-        if line != "\\end\\":
+        if line != b"\\end\\":
             raise self._error("should be '\\end\\'")
         for _ in self._file:  # to its end, where gzip has its checksum
             pass
@@ -102,7 +105,7 @@ class _Reader:
 
     def _unigrams(self, count: int) -> tuple[list[str], Ngrams]:
         rows = [row for block in self._rows(1, count) for row in block]
-        words = [row[1] for row in rows]
+        words = [row[1].decode() for row in rows]
         log_prob, backoff = self._numbers(rows, 1)
         first = {word: index for index, word in reversed(list(enumerate(words)))}
         if "<UNK>" in first and SPECIAL_WORDS[UNK] not in first:  # some tools shout it
@@ -122,13 +125,14 @@ class _Reader:
         ids = np.arange(len(words), dtype=np.uint32)[:, None]
         return words, Ngrams(ids, log_prob[order], backoff[order])
 
-    def _ngrams(self, order: int, count: int, ids: dict[str, int]) -> Ngrams:
+    def _ngrams(self, order: int, count: int, ids: dict[bytes, int]) -> Ngrams:
         blocks = []
         for rows in self._rows(order, count):
             try:
                 words = [[ids[word] for word in row[1 : order + 1]] for row in rows]
             except KeyError as error:
-                raise self._error(f"or one before has the word {error}, no unigram") from None
+                word = error.args[0].decode(errors="replace")
+                raise self._error(f"or one before has the word {word!r}, no unigram") from None
             log_prob, backoff = self._numbers(rows, order)
             blocks.append(Ngrams(np.array(words, np.uint32), log_prob, backoff))
         return Ngrams(
@@ -137,7 +141,7 @@ class _Reader:
             np.concatenate([np.zeros(0, np.float32), *(b.backoff for b in blocks)]),
         )
 
-    def _rows(self, order: int, count: int) -> Iterator[list[list[str]]]:
+    def _rows(self, order: int, count: int) -> Iterator[list[list[bytes]]]:
         """The fields of the next ``count`` lines: probability, words, as a rule a back-off."""
         for start in range(0, count, _BLOCK):
             size = min(_BLOCK, count - start)
@@ -152,16 +156,19 @@ class _Reader:
             yield rows
 
     def _numbers(
-        self, rows: list[list[str]], order: int
+        self, rows: list[list[bytes]], order: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         try:
             log_prob = np.array([float(row[0]) for row in rows], np.float32)
             backoff = np.array([float(r[-1]) if len(r) > order + 1 else 0.0 for r in rows])
         except ValueError as error:
-            raise self._error(f"or one before has no number where one should be: {error}") from None
+            fault = str(error).replace(": b'", ": '")
+            raise self._error(f"or one before has no number where one should be: {fault}") from None
+        log_prob[log_prob == -np.inf] = NEVER
+        backoff[backoff == -np.inf] = NEVER
         return log_prob, backoff.astype(np.float32)
 
-    def _next(self) -> str:
+    def _next(self) -> bytes:
         """The next line that is not empty."""
         for line in self._file:
             self._number += 1
