@@ -91,7 +91,8 @@ def check_script(words):
     assert path.is_file(), words[0]
     source = path.read_text(encoding="utf-8")
     for option in (word for word in words if word.startswith("--")):
-        assert f'"{option}"' in source or option in source.split(), f"{words[0]} has no {option}"
+        found = re.search(rf"(?<![\w-]){option}(?![\w-])", source)
+        assert found, f"{words[0]} has no {option}"
     if words[0] == "scripts/ablate":
         variants = [word for word in words if re.match(r"[\w ,]+: ", word)]
         settings = [word for word in words if "=" in word and word not in variants]
@@ -209,6 +210,17 @@ def test_the_costs_of_cells_are_what_the_command_prints(capsys):
         assert main(["inspect", "cost", recipe, setting]) == 0
         (total,) = (line for line in capsys.readouterr().out.splitlines() if " total " in line)
         assert total.split()[1:] == figures.split(" | "), setting
+
+
+def test_the_public_workflow_runs_scripts_that_exist():
+    workflow = (PROJECT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    runs = [shlex.split(line) for line in re.findall(r"- run: (.+)", workflow)]
+    versions = re.findall(r"versions: (--\w+)", workflow)
+    assert len(runs) >= 4
+    for words in runs:
+        check_script([word for word in words if "$" not in word and word not in "{}"])
+    for option in versions:
+        check_script(["scripts/test", option])
 
 
 def test_every_command_has_a_line_in_the_documents():
