@@ -1,5 +1,10 @@
-"""Real speech for all tests: the clips in the tree, and LibriSpeech where it is at hand."""
+"""Real speech for all tests: the clips in the tree, and LibriSpeech where it is at hand.
 
+``pytest --references`` runs the tests that need more than the project and its packages, and fails
+where one of them is skipped; scripts/test_references installs what they need.
+"""
+
+import inspect
 from pathlib import Path
 
 import pytest
@@ -17,6 +22,43 @@ model:
   encoder: {{layers: 2, hidden: 12, dropout: 0.1}}
 train: {{epochs: 2, batch_seconds: 8, checkpoint_every: 1, precision: float32}}
 """  # of eight steps
+
+
+def pytest_addoption(parser):
+    text = "only the tests that need other programs or corpora; a skipped one fails"
+    parser.addoption("--references", action="store_true", help=text)
+    text = "with --references: tests that lack a corpus of ../shared may be skipped"
+    parser.addoption("--without-corpora", action="store_true", help=text)
+
+
+def needs_reference(item):
+    """Whether a test looks for something that may be missing: it is one that may be skipped."""
+    source = inspect.getsource(item.function)
+    return (
+        "librispeech" in item.fixturenames
+        or any(item.iter_markers("skipif"))
+        or "pytest.importorskip(" in source
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--references"):
+        kept = [item for item in items if needs_reference(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    report = (yield).get_result()
+    if not (item.config.getoption("--references") and report.skipped) or hasattr(
+        report, "wasxfail"
+    ):
+        return
+    reason = report.longrepr[2]
+    if not (item.config.getoption("--without-corpora") and "../shared" in reason):
+        report.outcome = "failed"
+        report.longrepr = f"may not be skipped here: {reason}"
 
 
 @pytest.fixture(scope="session")

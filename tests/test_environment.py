@@ -125,3 +125,35 @@ def test_every_script_is_linted_and_typed():
         found = {str(p.relative_to(PROJECT)) for name in listed for p in PROJECT.glob(name)}
         assert [name for name in SCRIPTS if name not in found] == []
     assert all(os.access(PROJECT / name, os.X_OK) for name in SCRIPTS)
+
+
+@pytest.mark.parametrize(
+    ("options", "outcome"),
+    [
+        (["--references"], "1 passed, 1 deselected, 2 errors"),
+        (["--references", "--without-corpora"], "1 passed, 1 skipped, 1 deselected, 1 error"),
+        ([], "2 passed, 2 skipped"),
+    ],
+)
+def test_a_reference_may_not_be_missing(options, outcome, tmp_path):
+    shutil.copy(PROJECT / "tests" / "conftest.py", tmp_path)
+    (tmp_path / "test_some.py").write_text(
+        """import pytest
+
+@pytest.mark.skipif(True, reason="sclite is not there")
+def test_of_a_program(): pass
+
+@pytest.mark.skipif(False, reason="sclite is not there")
+def test_of_a_program_that_is_there(): pass
+
+def test_of_a_corpus(librispeech): pass
+
+def test_of_nothing_else(): pass
+"""
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert f" {outcome} in" in done.stdout
+    assert done.returncode == ("error" in outcome)
+    if "error" in outcome:
+        assert "may not be skipped here: Skipped: sclite is not there" in done.stdout
