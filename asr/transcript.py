@@ -53,6 +53,7 @@ class Transcript:
     duration: float  # seconds
     segments: tuple[Segment, ...]  # with words, by start
     heard: tuple[int, ...] = ()  # channels that were not mixed, with words or without
+    name: str = ""  # the recording's id in ctm and trn; empty: the file's name without extension
 
     @property
     def text(self) -> str:

@@ -87,6 +87,54 @@ def test_outputs_of_one_name_are_told_apart(talks, transcribe):
     assert files(Path("out")) == ["a.flac.txt", "a.wav.txt", "deep/b.txt", "deep/er/c.txt"]
 
 
+def test_no_output_is_written_over_by_another(talks, transcribe):
+    for name in ("deep/a.wav", "deep/a.flac", "deep/a.wav.flac"):
+        shutil.copy(talks / "a.wav", talks / name)
+    assert transcribe(talks, "-o", "out")[0] == 0
+    assert len(files(Path("out"))) == 6
+    assert {"a.txt", "deep/a.flac.txt", "deep/b.txt", "deep/er/c.txt"} < set(files(Path("out")))
+
+
+def test_recordings_of_one_stem_have_ids_of_their_own(talks, transcribe, capsys):
+    shutil.copy(talks / "a.wav", talks / "deep" / "a.wav")
+    shutil.copy(talks / "a.wav", talks / "deep" / "a.flac")
+    shutil.copy(talks / "deep" / "b.wav", talks / "deep" / "er" / "c c.wav")
+    shutil.copy(talks / "deep" / "b.wav", talks / "deep" / "er" / "c_c.wav")
+    status, out, _ = transcribe(talks, "--format", "trn")
+    assert status == 0
+    ids = [line.rpartition("(")[2].rstrip(")") for line in out.splitlines()]
+    assert sorted(ids) == sorted(
+        ["a", "b", "c", "deep/a.flac", "deep/a.wav", "deep/er/c_c", "deep/er/c_c_2"]
+    )
+    Path("all.trn").write_text(out)
+    assert cli.main(["score", "all.trn", "all.trn"]) == 0
+    capsys.readouterr()
+    _, out, _ = transcribe(talks, "--format", "ctm")
+    assert {line.split()[0] for line in out.splitlines()} == set(ids)
+
+
+def test_names_may_be_long_or_hold_line_ends_and_dashes(talks, transcribe):
+    long = [talks / f"{'n' * 250}{end}.wav" for end in "12"]
+    for path in (*long, Path("-x.wav"), Path("two\nlines\t.wav")):
+        shutil.copy(talks / "a.wav", path)
+    assert transcribe(*long, "--format", "all", "-o", "out") == (0, "", "")
+    assert len(files(Path("out"))) == 2 * len(WRITERS)
+    assert all(len(name) <= 255 for name in files(Path("out")))
+    again = transcribe(*long, "--format", "all", "-o", "out", "--skip-existing")
+    assert again == (0, "", "")
+    status, out, _ = transcribe("--", "-x.wav", "two\nlines\t.wav")
+    assert status == 0
+    assert [line.split("\t")[0] for line in out.splitlines()] == ["-x.wav", r"two\nlines\t.wav"]
+    assert transcribe("--format", "json", "-o", "out", "--", "two\nlines\t.wav")[0] == 0
+    record = json.loads(Path("out/two\nlines\t.json").read_text())
+    assert record["audio_filepath"] == "two\nlines\t.wav"
+    assert (
+        transcribe("--format", "trn", "--", "-x.wav", "two\nlines\t.wav")[1]
+        .splitlines()[1]
+        .endswith(" (two_lines_)")
+    )
+
+
 def from_stdin(monkeypatch, data):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from asr.audio.read import UNREADABLE, find_audio
 from asr.errors import AsrError
 from asr.runtime.files import printable
+from asr.transcription.writers.names import unique_names
 
 STDIN = "-"
 
@@ -26,6 +27,7 @@ class Input:
     shown: str  # how it is spoken of
     name: Path  # of its output below a folder, without extension
     beside: Path | None  # its output in its own folder, without extension
+    record: str = ""  # its id in ctm and trn, unique among the inputs
 
 
 def collect(arguments: Sequence[str], scratch: Path) -> tuple[list[Input], list[str]]:
@@ -57,12 +59,22 @@ def collect(arguments: Sequence[str], scratch: Path) -> tuple[list[Input], list[
     for index in _clashing(inputs, lambda given: given.beside or given.name):
         path = inputs[index].path
         inputs[index] = replace(inputs[index], beside=path)
-    clashing = _clashing(inputs, lambda given: given.name)
-    if clashing:
-        top = os.path.commonpath([inputs[index].path.resolve().parent for index in clashing])
-        for index in clashing:
-            name = inputs[index].path.resolve().relative_to(top)
+    for index in _clashing(inputs, lambda given: given.name):
+        if inputs[index].name.parent != Path():  # below a folder that was given
+            name = inputs[index].name.with_name(inputs[index].path.name)
             inputs[index] = replace(inputs[index], name=name)
+    # A name with its extension may be another file's name without: x.wav, x.flac and x.wav.flac.
+    for _ in range(2):
+        if clashing := _clashing(inputs, lambda given: given.name):
+            top = os.path.commonpath([inputs[index].path.resolve().parent for index in clashing])
+            for index in clashing:
+                name = inputs[index].path.resolve().relative_to(top)
+                inputs[index] = replace(inputs[index], name=name)
+    records = unique_names(
+        [given.name.stem if given.shown == STDIN else Path(given.shown).stem for given in inputs],
+        [printable(given.name) for given in inputs],
+    )
+    inputs = [replace(given, record=record) for given, record in zip(inputs, records, strict=True)]
     return inputs, list(problems)
 
 

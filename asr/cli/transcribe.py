@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 from asr.audio.read import audio_duration
@@ -17,13 +18,14 @@ from asr.cli.inputs import Input, collect
 from asr.cli.messages import complain
 from asr.cli.transcriber import load_transcriber
 from asr.errors import AsrError
-from asr.runtime.files import write_text
+from asr.runtime.files import one_line, write_text
 from asr.runtime.progress import audio_bar
 from asr.transcription.transcriber import Transcriber
 from asr.transcription.writers import WRITERS
 from asr.transcription.writers.txt import to_lines
 
 _NAMELESS = ("srt", "vtt", "tsv")  # don't say which recording they are of
+_LONGEST_NAME = 255  # bytes, on all common file systems
 
 
 def run(options: argparse.Namespace) -> int:
@@ -88,7 +90,7 @@ def _write_all(
             try:
                 if isinstance(result, AsrError):
                     raise result
-                result = replace(result, audio_filepath=given.shown)
+                result = replace(result, audio_filepath=given.shown, name=given.record)
                 for path in outputs[given]:
                     write_text(path, WRITERS[path.suffix[1:]](result))
             except AsrError as error:
@@ -97,7 +99,7 @@ def _write_all(
             if not to_files:
                 named = len(inputs) > 1 and options.format == "txt"
                 for line in WRITERS[options.format](result).splitlines(keepends=True):
-                    sys.stdout.write(f"{given.shown}\t{line}" if named else line)
+                    sys.stdout.write(f"{one_line(given.shown)}\t{line}" if named else line)
                 sys.stdout.flush()
             counts["done"] += 1
 
@@ -135,7 +137,16 @@ def _outputs(given: Input, formats: Sequence[str], options: argparse.Namespace) 
         raise AsrError("standard input has no folder to write beside: use -o FOLDER")
     else:
         place = given.beside
-    return [place.with_name(f"{place.name}.{name}") for name in formats]
+    return [place.with_name(_fitting(place.name, f".{name}")) for name in formats]
+
+
+def _fitting(name: str, extension: str) -> str:
+    """A file name that file systems take: a longer one is cut, and told apart by a digest."""
+    if len(os.fsencode(name + extension)) <= _LONGEST_NAME:
+        return name + extension
+    end = f"~{sha256(os.fsencode(name)).hexdigest()[:8]}{extension}"
+    kept = os.fsencode(name)[: _LONGEST_NAME - len(end)].decode("utf-8", "ignore")
+    return kept + end
 
 
 def _seconds(paths: Sequence[Path]) -> float:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from asr.errors import AsrError
+
+# With the marks at which Python and browsers end lines.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
 @contextmanager
@@ -60,6 +64,11 @@ def write_text(path: str | Path, text: str) -> None:
 def printable(path: str | Path) -> str:
     """A path as printable text; bytes that are no UTF-8 become escapes."""
     return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def one_line(text: str) -> str:
+    """Text with escapes for control characters, which would end a line or a field."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def remove(path: str | Path) -> None:
