@@ -14,9 +14,10 @@ from test_score import noisy
 from asr.cli import main as cli
 from asr.errors import AsrError
 from asr.scoring.comparison import compare
-from asr.scoring.pairing import Paired, UtteranceText
+from asr.scoring.pairing import Paired
 from asr.scoring.results import score_pairs
 from asr.scoring.sclite import write_sclite
+from asr.scoring.transcripts import UtteranceText
 
 SCTK = f"{os.environ.get('PATH', '')}:/usr/lib/sctk/bin"
 TOOLS = [shutil.which(name, path=SCTK) for name in ("sclite", "sc_stats")]

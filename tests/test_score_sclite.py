@@ -11,9 +11,10 @@ from test_score import noisy
 from asr.cli import main as cli
 from asr.errors import AsrError
 from asr.scoring.error_rates import score
-from asr.scoring.pairing import Paired, UtteranceText
+from asr.scoring.pairing import Paired
 from asr.scoring.results import Evaluation, score_pairs
 from asr.scoring.sclite import write_sclite
+from asr.scoring.transcripts import UtteranceText
 from asr.transcript import Word
 
 SCLITE = shutil.which("sclite", path=f"{os.environ.get('PATH', '')}:/usr/lib/sctk/bin")

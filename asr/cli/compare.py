@@ -7,7 +7,7 @@ import json
 
 from rich.console import Console
 
-from asr.cli.texts import describe, read_hypotheses, read_references
+from asr.cli.texts import Reader
 from asr.runtime.files import write_text
 from asr.scoring.comparison import (
     FEW_SEGMENTS,
@@ -22,19 +22,23 @@ from asr.scoring.results import score_pairs
 
 def run(options: argparse.Namespace) -> int:
     """Compares two sets of transcripts of the same utterances."""
-    references = read_references(options.reference, options)
+    reader = Reader.of(options)
+    reference = reader.read(options.reference, "reference")
     paths = (options.first, options.second)
-    pairs = [read_hypotheses(path, references, options) for path in paths]
+    pairs = [reader.pair(reference, path) for path in paths]
+    matching = reader.matching_for(reference, pairs)
     names = [path.stem for path in paths]
     if names[0] == names[1]:
         names = [str(path) for path in paths]
-    comparison = compare(*map(score_pairs, names, pairs))
+    comparison = compare(
+        *(score_pairs(name, paired, matching) for name, paired in zip(names, pairs, strict=True))
+    )
     _print(comparison, options.changed, Console())
     if options.json:
         report = {
             "reference": str(options.reference),
             "hypotheses": [str(path) for path in paths],
-            **describe(options),
+            **reader.describe(matching),
             "missing": [pair.missing for pair in pairs],
             "extra": [pair.extra for pair in pairs],
             **comparison.to_json(),

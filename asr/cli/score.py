@@ -10,7 +10,7 @@ from functools import partial
 from rich.console import Console
 
 from asr.cli.outputs import write_all
-from asr.cli.texts import describe, read_hypotheses, read_references
+from asr.cli.texts import Reader, warn_of_case
 from asr.runtime.files import write_text
 from asr.scoring.console_tables import print_alignments, print_details, print_table
 from asr.scoring.figures import summarise
@@ -20,9 +20,12 @@ from asr.scoring.sclite import write_sclite
 
 def run(options: argparse.Namespace) -> int:
     """Scores transcripts of any system against a reference."""
-    references = read_references(options.reference, options)
-    paired = read_hypotheses(options.hypothesis, references, options)
-    evaluation = score_pairs(options.hypothesis.stem, paired)
+    reader = Reader.of(options)
+    reference = reader.read(options.reference, "reference")
+    paired = reader.pair(reference, options.hypothesis)
+    matching = reader.matching_for(reference, [paired])
+    evaluation = score_pairs(options.hypothesis.stem, paired, matching)
+    warn_of_case(evaluation, options.hypothesis)
     console = Console()
     if options.alignments:
         print_alignments(evaluation, console)
@@ -35,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         report = {
             "reference": str(options.reference),
             "hypothesis": str(options.hypothesis),
-            **describe(options),
+            **reader.describe(matching),
             "missing": paired.missing,
             "extra": paired.extra,
             "sets": [figures.to_json()],

@@ -3,4 +3,4 @@
 ALIGNMENT_FORMATS = ("ctm", "json", "TextGrid")  # extensions of files
 DECODERS = ("greedy", "beam")
 PICTURE_FORMATS = (".png", ".svg", ".pdf")  # that matplotlib draws
-TRANSCRIPT_FORMATS = ("trn", "txt", "jsonl")  # that asr score reads
+TRANSCRIPT_FORMATS = ("trn", "txt", "jsonl", "json", "stm", "ctm", "srt", "vtt", "tsv")

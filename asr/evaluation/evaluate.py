@@ -15,8 +15,8 @@ from asr.runtime.progress import track
 from asr.runtime.threads import count_threads
 from asr.scoring.error_rates import score
 from asr.scoring.figures import RunSetup
-from asr.scoring.pairing import UtteranceText
 from asr.scoring.results import Evaluation
+from asr.scoring.transcripts import UtteranceText
 from asr.text import normalise
 from asr.transcript import Transcript, Word
 from asr.transcription.transcriber import Transcriber

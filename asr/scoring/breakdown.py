@@ -115,6 +115,20 @@ def by_rate(
     return _group(errors, speakers, places, lambda index: names[index])
 
 
+def by_label(
+    errors: Sequence[Errors], speakers: Sequence[str | None], labels: Sequence[Sequence[str]]
+) -> list[Group]:
+    """Groups utterances by the labels of their STM segments; one may be in several groups."""
+    pairs = [(index, label) for index, found in enumerate(labels) for label in found]
+    indices = [index for index, _ in pairs]
+    return _group(
+        [errors[index] for index in indices],
+        [speakers[index] for index in indices],
+        [label for _, label in pairs],
+        lambda label: label,
+    )
+
+
 def confusions(alignments: Sequence[Alignment], most: int | None = None) -> Confusions:
     """Counts substitutions, deletions and insertions of words.
 

@@ -20,8 +20,8 @@ from asr.errors import AsrError
 from asr.scoring.bootstrap import LEVEL, SEED, Unit, resample, resampling_units
 from asr.scoring.error_rates import Alignment, finite
 from asr.scoring.figures import summarise
-from asr.scoring.pairing import UtteranceText
 from asr.scoring.results import Evaluation
+from asr.scoring.transcripts import UtteranceText
 
 REPLICATES = 10_000  # the smallest p-value is 2 / (REPLICATES + 1)
 FEW_SEGMENTS = 50  # with fewer, the normal approximation is rough
@@ -168,6 +168,9 @@ def _segment_differences(first: Alignment, second: Alignment) -> NDArray[np.int6
     A segment ends where both have two adjacent words right with nothing inserted between.
     """
     before, after = _errors_by_position(first), _errors_by_position(second)
+    if len(before) != len(after):  # Alternations: each took other words of the reference.
+        whole = np.array([after.sum() - before.sum()], np.int64)
+        return whole if before.any() or after.any() else whole[:0]
     wrong = np.flatnonzero(before + after)
     if not len(wrong):
         return np.zeros(0, np.int64)

@@ -82,6 +82,8 @@ def print_details(name: str, details: Details, console: Console) -> None:
         shown = "" if len(worst) == len(speakers) else f", the worst {_WORST} of {len(speakers)}"
         _print_groups(f"{name} by speaker{shown}", "speaker", worst, console)
     _print_groups(f"{name} by length of the reference", "words", details.lengths, console)
+    if details.labels:
+        _print_groups(f"{name} by label", "label", details.labels, console)
     if details.speaking_rates:
         title = f"{name} by speaking rate"
         _print_groups(title, "words/s", details.speaking_rates, console)

@@ -155,7 +155,7 @@ def score(references: Sequence[str], hypotheses: Sequence[str]) -> Score:
     alignments = align(references, hypotheses)
     each = tuple(alignment.errors for alignment in alignments)
     pairs = zip(references, hypotheses, strict=True)
-    characters = sum_errors(_character_errors(ref.strip(), hyp.strip()) for ref, hyp in pairs)
+    characters = sum_errors(character_errors(ref.strip(), hyp.strip()) for ref, hyp in pairs)
     return Score(sum_errors(each), characters, tuple(alignments), each)
 
 
@@ -256,7 +256,8 @@ def _insertions(words: Sequence[str]) -> tuple[Run, ...]:
     return (Run("insert", slice(0, 0), slice(0, len(words))),) if words else ()
 
 
-def _character_errors(reference: str, hypothesis: str) -> Errors:
+def character_errors(reference: str, hypothesis: str) -> Errors:
+    """Counts the edits between the characters of two texts."""
     counts = {"replace": 0, "delete": 0, "insert": 0}
     for kind, _, _ in Levenshtein.editops(reference, hypothesis).as_list():
         counts[str(kind)] += 1

@@ -14,6 +14,7 @@ from asr.scoring.breakdown import (
     Group,
     Silence,
     by_confidence,
+    by_label,
     by_length,
     by_rate,
     by_speaker,
@@ -45,6 +46,7 @@ class Details:
     confusions: Confusions
     silence: Silence
     confidence: list[ConfidenceGroup]
+    labels: list[Group]  # of STM segments
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -55,7 +57,7 @@ class Details:
             "confusions": self.confusions.to_json(),
             "silence": asdict(self.silence),
             "confidence": [asdict(group) for group in self.confidence],
-        }
+        } | ({"labels": [group.to_json() for group in self.labels]} if self.labels else {})
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ def _details(evaluation: Evaluation) -> Details:
         confusions=confusions(evaluation.score.alignments, _MOST_FREQUENT),
         silence=silence(errors),
         confidence=_by_confidence(evaluation),
+        labels=by_label(errors, speakers, [u.labels for u in evaluation.references]),
     )
 
 

@@ -1,35 +1,20 @@
-"""Transcripts as people keep them (trn, text, JSON lines), paired by utterance id."""
+"""Pairs of references and hypotheses, by utterance id or by time."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from asr.errors import AsrError
-from asr.runtime.textfile import read_text
-
-_TRN = re.compile(r"(?P<text>.*?)\s*\((?P<id>[^()\s]+)\)")
-_COMMENT = ";;"  # begins a line of a trn file that is none
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
-
-
-@dataclass(frozen=True)
-class UtteranceText:
-    """The reference or the hypothesis of an utterance."""
-
-    utterance_id: str
-    text: str
-    speaker: str | None = None
-    duration: float | None = None  # seconds
-    audio_filepath: str | None = None
+from asr.scoring.ctm import assign
+from asr.scoring.stm import Segment
+from asr.scoring.transcripts import Transcripts, UtteranceText, read_transcripts
 
 
 @dataclass(frozen=True)
 class Paired:
-    """References with their hypotheses, matched by utterance id."""
+    """References with their hypotheses."""
 
     references: Sequence[UtteranceText]
     hypotheses: Sequence[str]  # at the same positions, empty where missing
@@ -37,48 +22,15 @@ class Paired:
     extra: Sequence[str]  # ids of hypotheses without reference, which are not scored
 
 
-def read_transcripts(path: str | Path, format: str | None = None) -> list[UtteranceText]:
-    """Reads transcripts.
-
-    Args:
-        path: a file, or a folder with LibriSpeech's ``*.trans.txt`` below.
-        format: of :data:`asr.config.choices.TRANSCRIPT_FORMATS`; by default the file's extension
-            or its first lines tell.
+def pair_transcripts(reference: Transcripts, hypothesis: Transcripts) -> Paired:
+    """Pairs two files: the words of a CTM with the segments of an STM by time, others by id.
 
     Raises:
-        AsrError: the file can't be read, a line of it is damaged, or two have one utterance id.
+        AsrError: they have nothing in common, or one has no times where they are needed.
     """
-    path = Path(path)
-    if path.is_dir():
-        files = sorted(path.rglob("*.trans.txt"))
-        if not files:
-            raise AsrError(f"{path} is a folder without transcripts (*.trans.txt)")
-        format = "txt"
-    else:
-        files = [path]
-    found: dict[str, UtteranceText] = {}
-    places: dict[str, str] = {}
-    for file in files:
-        lines = _lines(file)
-        parse = _PARSERS[format or _guess(file, lines)]
-        for number, line in lines:
-            where = f"line {number} of {file}"
-            utterance = parse(line, where)
-            if utterance is None:
-                continue
-            name = utterance.utterance_id
-            if name in found:
-                raise AsrError(
-                    f"the utterance {name} stands twice, in {places[name]} and in {where}; "
-                    "leave one of them out"
-                )
-            if utterance.audio_filepath:
-                audio = str(file.parent / utterance.audio_filepath)
-                utterance = replace(utterance, audio_filepath=audio)
-            found[name], places[name] = utterance, where
-    if not found:
-        raise AsrError(f"{path} holds no transcript")
-    return list(found.values())
+    if reference.format == "stm" and hypothesis.format == "ctm":
+        return _pair_by_time(reference.segments, hypothesis)
+    return pair(_with_ids(reference, hypothesis), _with_ids(hypothesis, reference))
 
 
 def pair(references: Sequence[UtteranceText], hypotheses: Sequence[UtteranceText]) -> Paired:
@@ -106,9 +58,9 @@ def with_speakers(utterances: Sequence[UtteranceText], speakers: str) -> list[Ut
     """The same utterances with their speakers.
 
     Args:
-        utterances: what was said.
+        utterances: references.
         speakers: a file with utterance id and speaker in each line (Kaldi's utt2spk), or ``id`` for
-            what stands before the first hyphen of each utterance id, as in LibriSpeech.
+            the part of each utterance id before the first hyphen, as in LibriSpeech.
 
     Raises:
         AsrError: the file can't be read, or an utterance has no speaker.
@@ -123,66 +75,76 @@ def with_speakers(utterances: Sequence[UtteranceText], speakers: str) -> list[Ut
     return [replace(u, speaker=names[u.utterance_id]) for u in utterances]
 
 
-def _lines(path: Path) -> list[tuple[int, str]]:
-    """Numbers and texts of the lines with something in them."""
-    # Not splitlines, which also breaks at characters that may stand within a text.
-    lines = read_text(path).split("\n")
-    found = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
-    for number, line in found:
-        if _CONTROL.search(line):
-            raise AsrError(f"line {number} of {path} holds control characters; is it text?")
-    return found
-
-
-def _guess(path: Path, lines: Sequence[tuple[int, str]]) -> str:
-    if path.suffix == ".trn":
-        return "trn"
-    if path.suffix in (".jsonl", ".json") or (lines and lines[0][1].startswith("{")):
-        return "jsonl"
-    texts = [line for _, line in lines if not line.startswith(_COMMENT)]
-    return "trn" if texts and all(_TRN.fullmatch(line) for line in texts) else "txt"
-
-
-def _trn(line: str, where: str) -> UtteranceText | None:
-    if line.startswith(_COMMENT):
-        return None
-    match = _TRN.fullmatch(line)
-    if not match:
-        raise AsrError(f"{where} does not end with an utterance id in parentheses, as trn has it")
-    return UtteranceText(match["id"], match["text"])
-
-
-def _txt(line: str, where: str) -> UtteranceText:
-    name, *text = line.split(maxsplit=1)
-    return UtteranceText(name, "".join(text))
-
-
-def _json(line: str, where: str) -> UtteranceText:
-    try:
-        record = json.loads(line)
-        json.dumps(record, ensure_ascii=False).encode()  # no half of a surrogate pair
-    except (ValueError, RecursionError) as error:
-        raise AsrError(f"{where} is not a JSON object") from error
-    if not isinstance(record, dict):
-        raise AsrError(f"{where} is not a JSON object")
-    audio, text, duration = (record.get(key) for key in ("audio_filepath", "text", "duration"))
-    audio = audio if isinstance(audio, str) and audio else None
-    name = record.get("utterance_id")
-    if name in (None, "") and audio:
-        name = Path(audio).stem
-    if not isinstance(name, str | int) or isinstance(name, bool) or name == "":
-        raise AsrError(f"{where} has neither utterance_id nor audio_filepath")
-    if not isinstance(text, str):
-        raise AsrError(f"{where} has no text")
-    speaker = record.get("speaker")
-    return UtteranceText(
-        str(name),
-        text,
-        None if speaker is None else str(speaker),
-        float(duration) if isinstance(duration, int | float) and 0 < duration < 1e9 else None,
-        audio,
+def _pair_by_time(segments: Sequence[Segment], hypothesis: Transcripts) -> Paired:
+    assignment = assign(segments, hypothesis.words)
+    if len(assignment.missing) == len({(s.recording, s.channel) for s in segments}):
+        first, word = segments[0], hypothesis.words[0] if hypothesis.words else None
+        other = f"{word.recording} {word.channel}" if word else "nothing"
+        raise AsrError(
+            "reference and hypothesis have no recording in common: the first are "
+            f"{first.recording} {first.channel} and {other}"
+        )
+    scored = [index for index, segment in enumerate(segments) if not segment.is_excluded]
+    return Paired(
+        _utterances([segments[index] for index in scored]),
+        [assignment.texts[index] for index in scored],
+        assignment.missing,
+        assignment.extra,
     )
 
 
-_Parse = Callable[[str, str], UtteranceText | None]  # of a line, and where it stands
-_PARSERS: dict[str, _Parse] = {"trn": _trn, "txt": _txt, "jsonl": _json}
+def _utterances(segments: Sequence[Segment]) -> list[UtteranceText]:
+    """Segments as utterances, named as sclite does: the speaker and a number from 000."""
+    counts: Counter[str] = Counter()
+    utterances = []
+    for segment in segments:
+        speaker = segment.speaker
+        utterances.append(
+            UtteranceText(
+                f"{speaker}-{counts[speaker]:03d}",
+                segment.text,
+                speaker,
+                segment.end - segment.start or None,
+                labels=segment.labels,
+            )
+        )
+        counts[speaker] += 1
+    return utterances
+
+
+def _with_ids(transcripts: Transcripts, other: Transcripts) -> Sequence[UtteranceText]:
+    """The utterances of a file by id; an STM or CTM has one for each recording.
+
+    Raises:
+        AsrError: a recording has several segments or channels, which only times can pair.
+    """
+    if transcripts.format == "stm":
+        by_recording = defaultdict(list)
+        for segment in transcripts.segments:
+            if not segment.is_excluded:
+                by_recording[segment.recording].append(segment)
+        for name, segments in by_recording.items():
+            if len(segments) > 1:
+                raise AsrError(
+                    f"{name} has {len(segments)} segments in {transcripts.path}, and "
+                    f"{other.path} has no times of words to tell them apart; give it as ctm"
+                )
+        named = [(name, segments[0]) for name, segments in by_recording.items()]
+        return [
+            replace(utterance, utterance_id=name)
+            for (name, _), utterance in zip(
+                named, _utterances([segment for _, segment in named]), strict=True
+            )
+        ]
+    if transcripts.format == "ctm":
+        texts: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for word in sorted(transcripts.words, key=lambda word: word.start):
+            texts[word.recording, word.channel].append(word.text)
+        channels = Counter(name for name, _ in texts)
+        for name, count in channels.items():
+            if count > 1:
+                raise AsrError(
+                    f"{name} has {count} channels in {transcripts.path}; score it against an stm"
+                )
+        return [UtteranceText(name, " ".join(words)) for (name, _), words in texts.items()]
+    return transcripts.utterances

@@ -6,9 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from asr.scoring.alternation import Matching
 from asr.scoring.bootstrap import Interval, interval
 from asr.scoring.error_rates import Score, score
-from asr.scoring.pairing import Paired, UtteranceText
+from asr.scoring.network_alignment import score_marked
+from asr.scoring.pairing import Paired
+from asr.scoring.transcripts import UtteranceText
 from asr.transcript import Word
 
 
@@ -44,10 +47,23 @@ class Evaluation:
         return interval(self.score.utterance_errors, self.speakers)
 
 
-def score_pairs(name: str, paired: Paired) -> Evaluation:
-    """Scores the transcripts of any system."""
+def score_pairs(name: str, paired: Paired, matching: Matching | None = None) -> Evaluation:
+    """Scores the transcripts of any system.
+
+    Args:
+        name: of the evaluation.
+        paired: references and hypotheses.
+        matching: align as sclite does, with alternations; None: texts are plain words.
+
+    Raises:
+        AsrError: a text has braces that do not match.
+    """
     references = [reference.text for reference in paired.references]
-    scored = score(references, paired.hypotheses)
+    if matching is None:
+        scored = score(references, paired.hypotheses)
+    else:
+        names = [reference.utterance_id for reference in paired.references]
+        scored = score_marked(references, paired.hypotheses, names, matching)
     return Evaluation(name, scored, paired.references, paired.hypotheses)
 
 

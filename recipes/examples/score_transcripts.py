@@ -6,8 +6,9 @@ python recipes/examples/score_transcripts.py dev-clean.jsonl theirs.trn
 import sys
 
 from asr.scoring.error_rates import picture
-from asr.scoring.pairing import pair, read_transcripts
+from asr.scoring.pairing import pair
 from asr.scoring.results import score_pairs
+from asr.scoring.transcripts import read_transcripts
 
 WORST = 3  # utterances that are printed word by word
 

@@ -13,8 +13,11 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 TRANSCRIPTS_READ = (
     "Transcripts are read from trn files (text, utterance id in parentheses), text files "
-    "(utterance id, text), JSON lines and manifests (utterance_id, text), and folders in "
-    "LibriSpeech's layout."
+    "(utterance id, text), JSON lines and manifests (utterance_id, text; of a hypothesis "
+    "pred_text), NIST's stm (reference) and ctm (hypothesis), tables, subtitles of one recording "
+    "(srt, vtt, tsv), folders in LibriSpeech's layout, and folders that transcribe -o wrote. In "
+    "trn, stm and ctm { a / b / @ } are alternatives, and texts with them are aligned as sclite "
+    "does."
 )
 
 
@@ -60,7 +63,9 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 def add_transcript_reading(parser: argparse.ArgumentParser) -> None:
     """How transcripts are read, and in which form they are compared: by default as they are."""
     parser.add_argument(
-        "--format", choices=TRANSCRIPT_FORMATS, help="of all files (default: each tells)"
+        "--format",
+        choices=TRANSCRIPT_FORMATS,
+        help="of the files: stm of REF, ctm of HYP, else of all (default: each tells)",
     )
     parser.add_argument(
         "--speakers",
@@ -74,6 +79,24 @@ def add_transcript_reading(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="compare in the form of LibriSpeech: upper case, no accents, no punctuation but the "
         "apostrophe within words",
+    )
+    parser.add_argument(
+        "--glm",
+        type=Path,
+        metavar="FILE",
+        help="rewrite texts by NIST's global mapping rules first",
+    )
+    parser.add_argument(
+        "-D",
+        "--optional-words",
+        action="store_true",
+        help="words in parentheses may be left out, as with sclite -D",
+    )
+    parser.add_argument(
+        "-F",
+        "--fragments",
+        action="store_true",
+        help="th- matches every word that begins with th, as with sclite -F",
     )
 
 
