@@ -17,6 +17,13 @@ def add(commands: Commands) -> None:
     )
     actions = lm.add_subparsers(required=True, metavar="ACTION")
 
+    _add_train(actions)
+    _add_train_recurrent(actions)
+    _add_convert(actions)
+    _add_measures(actions)
+
+
+def _add_train(actions: Commands) -> None:
     train = actions.add_parser(
         "train",
         help="an n-gram model of text",
@@ -55,6 +62,8 @@ def add(commands: Commands) -> None:
     _add_output(train)
     train.set_defaults(run="asr.cli.lm:train")
 
+
+def _add_train_recurrent(actions: Commands) -> None:
     recurrent = actions.add_parser(
         "train-recurrent",
         help="an LSTM model of text, for a second pass",
@@ -75,6 +84,8 @@ def add(commands: Commands) -> None:
     )
     recurrent.set_defaults(run="asr.cli.lm_recurrent:train")
 
+
+def _add_convert(actions: Commands) -> None:
     convert = actions.add_parser(
         "convert",
         help="a model in another form",
@@ -85,6 +96,8 @@ def add(commands: Commands) -> None:
     _add_output(convert)
     convert.set_defaults(run="asr.cli.lm:convert")
 
+
+def _add_measures(actions: Commands) -> None:
     perplexity = actions.add_parser(
         "perplexity",
         help="how well a model predicts text",
