@@ -1,14 +1,13 @@
 """A recipe from end to end, in stages: prepare, train, speller, language model, tune, evaluate.
 
-RUN/model/              the model; where there is text, also words.lm, words.lexicon, words.lstm
-                        and decoder.yaml
-RUN/speller/model/      the same with a speller, if there is to be one; the others then lie here
+RUN/model/              the model; with text also words.lm, words.lexicon, words.lstm, decoder.yaml
+RUN/speller/model/      the model with a speller, if the recipe has one, and the files beside it
 RUN/decoder-SET.yaml    decoder configs, each tuned on one set; the first dev set's is the model's
 RUN/results.json        error rates
 
-A stage leaves behind what tells it is done: manifests, a finished training state, and for those
-after it a note of what their results were made from, files by their digests: a few seconds for
-gigabytes of text. What is done is skipped, what was broken off goes on.
+A stage that is done is skipped, one that was interrupted goes on. Preparing is done when its
+manifests exist, training when its state is finished. Each later stage writes a note of its inputs,
+files by their digests (a few seconds for gigabytes of text), and is done while they are the same.
 """
 
 from __future__ import annotations
@@ -37,6 +36,11 @@ from asr.decoding.decoder_config import (
 )
 from asr.errors import AsrError
 from asr.evaluation.evaluate import describe_run, evaluate, read_data
+from asr.lexicon.build import build_lexicon
+from asr.lexicon.pronouncer import english
+from asr.ngram import save
+from asr.ngram.estimation import train as train_lm
+from asr.ngram.model import SPECIAL_WORDS
 from asr.runtime.files import digest, remove, write_text
 from asr.runtime.progress import console
 from asr.scoring.console_tables import print_table, to_markdown
@@ -44,10 +48,13 @@ from asr.scoring.figures import Figures, summarise
 from asr.tokenizers.tokenizer import PhoneTokenizer
 from asr.training.acoustic import train
 from asr.training.dataset import manifest_path
+from asr.training.lstm_lm import train_recurrent
+from asr.training.speller.train import train_speller
+from asr.tuning.tune import tune_decoder
 
 RESULTS = "results.json"
 LANGUAGE_MODEL = "words.lm"
-LEXICON = "words.lexicon"  # its words as phones, where the head that is searched emits those
+LEXICON = "words.lexicon"  # pronunciations of its words, if the decoded head emits phones
 RECURRENT = "words.lstm"  # for the second pass
 
 Record = dict[str, Any]
@@ -60,10 +67,10 @@ def run(
     """Carries out the stages that are not done yet and prints the table of error rates.
 
     Args:
-        recipe: what is made.
+        recipe: the settings of all stages.
         roots: folders that hold the corpora, LibriSpeech's subsets and tables of the recipe.
-        texts: for a language model, as :func:`asr.ngram.estimation.train` takes them, but no
-            pipes; none for none.
+        texts: for language models, as :func:`asr.ngram.estimation.train` takes them, but no
+            pipes. Without texts there is no language model and no speller.
         download: fetch the subsets that are missing in ``root``.
 
     Returns:
@@ -103,7 +110,7 @@ def run(
 
 
 def _check(recipe: Recipe, texts: Sequence[Path]) -> None:
-    """Refuses at once what would fail, or be of no use, after hours of training."""
+    """Refuses settings that would fail, or be of no use, after hours of training."""
     for path in texts:
         if path == Path("-") or (os.path.exists(path) and not os.path.isfile(path)):
             raise AsrError(f"the text {path} is read several times, which needs a file; name one")
@@ -135,7 +142,7 @@ def _check(recipe: Recipe, texts: Sequence[Path]) -> None:
 def _prepare(data: DataConfig, roots: Sequence[Path], download: bool) -> None:
     output = Path(data.manifests)
     names = {*data.train, *data.dev, *data.test, *data.tune.values()}
-    # What a recipe names by path has been prepared by hand.
+    # Manifests that a recipe names by path are the user's own.
     ours = sorted(name for name in names if not name.endswith(".jsonl"))
     for name in sorted(names.difference(ours)):
         read_data(name)  # raises an error if it is not there
@@ -162,14 +169,12 @@ def _prepare(data: DataConfig, roots: Sequence[Path], download: bool) -> None:
 
 
 def _holding(roots: Sequence[Path], *paths: str) -> Path:
-    """The root that has one of the paths, or else the first one: it is said to lack it."""
+    """The root that has one of the paths, or else the first one, which an error then names."""
     return next((root for root in roots for path in paths if (root / path).exists()), roots[0])
 
 
 def _train_speller(recipe: Recipe, model: Path, sources: Sequence[Path], read: Contents) -> Path:
-    """Gives the model a speller; returns the folder of the new one."""
-    from asr.training.speller.train import train_speller
-
+    """Adds a speller to the model; returns the folder of the new one."""
     assert recipe.speller is not None
     settings = recipe.speller.model_dump(mode="json")
     made_from = {"speller": settings, "weights": digest(model / WEIGHTS), "texts": read}
@@ -185,13 +190,7 @@ def _train_speller(recipe: Recipe, model: Path, sources: Sequence[Path], read: C
 def _train_language_model(
     recipe: Recipe, model: Path, sources: Sequence[Path], read: Contents
 ) -> Record:
-    """Makes the model's language model; returns what it was made from."""
-    from asr.lexicon.build import build_lexicon
-    from asr.lexicon.pronouncer import english
-    from asr.ngram import save
-    from asr.ngram.estimation import train as train_lm
-    from asr.ngram.model import SPECIAL_WORDS
-
+    """Trains the n-gram language model; returns its inputs."""
     units = open_model(model).tokenizer_of(recipe.lm.head).kind
     settings = recipe.lm.model_dump(exclude={"readings", "recurrent"})
     made_from = settings | {"units": units, "texts": read}
@@ -209,7 +208,7 @@ def _train_language_model(
             words = lm.words[len(SPECIAL_WORDS) :]
             build_lexicon(words, english())[0].write(model / LEXICON)
         else:
-            remove(model / LEXICON)  # of another head, searched before
+            remove(model / LEXICON)  # of another head, decoded before
         write_text(note, json.dumps(made_from, indent=2) + "\n")
     return made_from
 
@@ -217,9 +216,7 @@ def _train_language_model(
 def _train_recurrent(
     recipe: Recipe, model: Path, sources: Sequence[Path], read: Contents
 ) -> Record:
-    """Makes the language model of the second pass; returns what it was made from."""
-    from asr.training.lstm_lm import train_recurrent
-
+    """Trains the LSTM language model of the second pass; returns its inputs."""
     config = recipe.lm.recurrent
     assert config is not None
     made_from = config.model_dump(mode="json") | {"texts": read}
@@ -232,18 +229,16 @@ def _train_recurrent(
 
 
 def _contents(files: Iterable[Path]) -> Contents:
-    """What a note says of files."""
+    """Files as a note lists them."""
     return [[str(path), digest(path)] for path in files]
 
 
 def _tune(recipe: Recipe, model: Path, origin: Record) -> tuple[dict[str, Path], list[str]]:
-    """Makes a decoder config on each set that one is tuned on, and the model's own.
+    """Tunes a decoder config on each set that the recipe names, and writes the model's own.
 
     Returns:
         The configs by test set, and one sentence for each utterance that could not be tuned on.
     """
-    from asr.tuning.tune import tune_decoder
-
     data = recipe.data
     chosen = _tuned_on(data)
     paths = {}
@@ -257,14 +252,14 @@ def _tune(recipe: Recipe, model: Path, origin: Record) -> tuple[dict[str, Path],
         if done.get("made_from") != made_from or not path.exists():
             console.rule(f"tune on {name}")
             (dev_set,) = read_data(manifest)
-            config, _, unheard = tune_decoder(
+            config, _, skipped = tune_decoder(
                 open_model(model),
                 dev_set.utterances,
                 _decoder(recipe, model),
                 recipe.train.device,
             )
             write_decoder_config(path, config)
-            done = {"made_from": made_from, "failures": [*dev_set.problems, *unheard]}
+            done = {"made_from": made_from, "failures": [*dev_set.problems, *skipped]}
             write_text(note, json.dumps(done, indent=2) + "\n")
         failures += done["failures"]
     write_decoder_config(model / DECODER, read_decoder_config(paths[data.dev[0]]))
@@ -279,7 +274,7 @@ def _label(name: str) -> str:
 
 
 def _decoder(recipe: Recipe, model: Path) -> DecoderConfig:
-    """The parts of the beam search, with weights yet to be found."""
+    """The decoder before tuning."""
     second_pass = None
     if recipe.lm.readings:
         recurrent = str(model / RECURRENT) if recipe.lm.recurrent else None
@@ -293,14 +288,14 @@ def _decoder(recipe: Recipe, model: Path) -> DecoderConfig:
 
 
 def _tuned_on(data: DataConfig) -> dict[str, str]:
-    """On which set the beam search is tuned, by the set that is scored with it."""
+    """For each test set, the set that its decoder is tuned on."""
     return {name: data.tune.get(name, data.dev[0]) for name in data.test}
 
 
 def _evaluate(
     recipe: Recipe, model: Path, configs: dict[str, Path], origin: Record
 ) -> list[Record]:
-    """Scores what is not scored yet; each record is kept as soon as it is there."""
+    """Scores every test set with every decoder; each record is written as soon as it exists."""
     results = recipe.folder / RESULTS
     decoders = {name: digest(path) for name, path in configs.items()}
     manifests = [manifest_path(recipe.data, name) for name in recipe.data.test]
@@ -329,7 +324,7 @@ def _evaluate(
 
 
 def _is_prepared(manifest: Path, roots: Sequence[Path]) -> bool:
-    """True if the manifest is there and is of the corpora in ``roots``."""
+    """Whether the manifest exists and is of the corpora in ``roots``."""
     if not manifest.exists():
         return False
     audio = Path(read_manifest(manifest)[0].audio_filepath).resolve()
@@ -337,9 +332,9 @@ def _is_prepared(manifest: Path, roots: Sequence[Path]) -> bool:
 
 
 def _read(path: Path) -> Record | None:
-    """The JSON object that an earlier run left, if it did."""
+    """The JSON object that an earlier run wrote; None without one."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):  # what can't be read is made again
+    except (FileNotFoundError, ValueError):  # an unreadable note: the stage is done again
         return None
     return record if isinstance(record, dict) else None

@@ -4,12 +4,12 @@ import json
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
+from waiting import wait_until
 
 from asr.acoustic.recurrent import CELLS
 from asr.audio.read import audio_duration
@@ -42,10 +42,7 @@ def kill_midway(recipe, output, settings):
     """Starts a training in a process of its own, and kills it once it has saved its state."""
     command = [sys.executable, "-m", "asr", "train", str(recipe), f"output={output}", *settings]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    deadline = time.monotonic() + 120
-    while not (output / "state.pt").exists() and process.poll() is None:
-        assert time.monotonic() < deadline, "the training saves no state"
-        time.sleep(0.002)
+    wait_until(lambda: (output / "state.pt").exists() or process.poll() is not None)
     process.send_signal(signal.SIGKILL)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL, said

@@ -1,14 +1,14 @@
-"""Recurrent language models: predictions, files, training that is broken off."""
+"""LSTM language models: predictions, files, training that is stopped and resumed."""
 
 import math
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from waiting import wait_until
 
 from asr.cli.main import main
 from asr.config.schema import RecurrentConfig
@@ -52,7 +52,7 @@ def trained(text):
     return train_recurrent([text], output, CONFIG), output
 
 
-def test_it_remembers_how_a_sentence_began(trained):
+def test_the_beginning_of_a_sentence_decides_its_end(trained):
     model, _ = trained
     right, wrong = model.log_probs(
         [
@@ -77,7 +77,7 @@ def test_the_probabilities_of_what_may_come_add_up(trained):
     assert model.log_probs(["THE CAT SANG"])[0] == pytest.approx(expected, abs=1e-4)
 
 
-def test_company_does_not_matter(trained):
+def test_a_text_scores_the_same_in_any_batch(trained):
     model, _ = trained
     texts = ["THE CAT", "", "THE KING CAME TO THE DOOR WITH A CROWN", "A PAN", "NO 5 ZX"]
     together = model.log_probs(texts)
@@ -116,7 +116,7 @@ def test_a_file_holds_the_model(trained, tmp_path):
 
 
 @pytest.mark.parametrize("layers", [1, 2])
-def test_a_scorer_says_what_the_model_says(layers, text, tmp_path):
+def test_the_scorer_agrees_with_the_model(layers, text, tmp_path):
     config = CONFIG.model_copy(update={"layers": layers, "epochs": 1})
     train_recurrent([text], tmp_path / "a.lstm", config)
     model, scorer = load_recurrent(tmp_path / "a.lstm"), load_scorer(tmp_path / "a.lstm")
@@ -145,8 +145,7 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(text, trained, tmp_pat
     command = [sys.executable, "-m", "asr", "lm", "train-recurrent", text, "-o", output]
     command += ["--resume", "--set", *SETTINGS]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=tmp_path)
-    while not state.exists() and process.poll() is None:
-        time.sleep(0.01)
+    wait_until(lambda: state.exists() or process.poll() is not None)
     process.kill()
     process.wait()
     if not output.exists():  # else it was faster
@@ -203,7 +202,7 @@ def test_perplexity_of_either_kind(trained, text, capsys):
     assert float(perplexity) < 2.0  # nine sentences of ten words
 
 
-def test_what_cannot_be_spelled_has_no_perplexity(trained, text, tmp_path, capsys):
+def test_words_that_cannot_be_spelled_have_no_perplexity(trained, text, tmp_path, capsys):
     _, output = trained
     texts = [tmp_path / "some.txt", tmp_path / "more.txt", tmp_path / "none.txt"]
     sentence = "THE COOK CAME TO THE DOOR WITH A PAN\n"

@@ -1,16 +1,16 @@
-"""The speller: what is put together says what it should, and training is exact and leaves the
-encoder alone."""
+"""The speller: synthesised encoder outputs hold the right units; training is exact and leaves the
+encoder as it is."""
 
 import json
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from waiting import wait_until
 
 import asr
 from asr.acoustic.checkpoint import Checkpoint, load_model, save_model
@@ -33,11 +33,12 @@ from asr.runtime.interrupt import Interrupted
 from asr.scoring.error_rates import score
 from asr.tokenizers.tokenizer import CharacterTokenizer, PhoneTokenizer, UnrepresentableText
 from asr.training.dataset import load_training_set
-from asr.training.speller.bank import Bank
-from asr.training.speller.encoder_outputs import heard
+from asr.training.speller.encoded_recordings import encode_recordings
+from asr.training.speller.examples import ExampleSource
 from asr.training.speller.network import with_speller
-from asr.training.speller.sentences import Reader, Sentences
-from asr.training.speller.train import _Examples, train_speller
+from asr.training.speller.segment_inventory import SegmentInventory
+from asr.training.speller.text_source import PronunciationSampler, Sentences
+from asr.training.speller.train import train_speller
 
 SHAPE = SpellerConfig(inputs=8, hidden=12, code=10)
 RECIPE = """
@@ -56,15 +57,15 @@ speller:
 """
 
 
-def bank_of(*utterances):
-    """A bank whose rows are their own numbers, of utterances as their paths, two steps a frame."""
+def inventory_of(*utterances):
+    """An inventory of utterances, given as paths, two labels a frame; rows are their numbers."""
     paths = [np.array(path) for path in utterances]
     frames = [len(path) // 2 for path in paths]
     rows = np.arange(sum(frames), dtype=np.float16)[:, None]
-    return Bank.of(rows, list(zip(frames, paths, strict=True)))
+    return SegmentInventory.build(rows, list(zip(frames, paths, strict=True)))
 
 
-def spoken(paths, rows):
+def units_of(paths, rows):
     """The units that begin in these rows."""
     begin = []
     for path in paths:
@@ -74,7 +75,7 @@ def spoken(paths, rows):
     return [unit for row in rows[:, 0].astype(int).tolist() for unit in begin[row]]
 
 
-def test_what_is_put_together_says_what_is_wanted():
+def test_synthesised_outputs_hold_the_units_of_the_text():
     random = np.random.default_rng(5)
     paths = []
     for _ in range(50):  # each unit in a frame of its own, and blanks between
@@ -82,51 +83,54 @@ def test_what_is_put_together_says_what_is_wanted():
         path = np.zeros((40, 2), int)
         path[1 + np.sort(random.choice(38, 12, replace=False)), random.integers(2, size=12)] = units
         paths.append(path.ravel().tolist())
-    bank = bank_of(*paths)
+    inventory = inventory_of(*paths)
     for seed in range(50):
         wanted = random.integers(1, 7, random.integers(1, 30)).tolist()
-        rows = bank.say(wanted, 8, seed)
-        assert spoken(paths, rows) == wanted
-        assert np.array_equal(bank.say(wanted, 8, seed), rows)
-    different = {bank.say([1, 2, 3, 4, 5, 6], 8, seed).tobytes() for seed in range(20)}
+        rows = inventory.synthesise(wanted, 8, seed)
+        assert units_of(paths, rows) == wanted
+        assert np.array_equal(inventory.synthesise(wanted, 8, seed), rows)
+    different = {inventory.synthesise([1, 2, 3, 4, 5, 6], 8, seed).tobytes() for seed in range(20)}
     assert len(different) > 10
 
 
-def test_an_utterance_of_the_bank_can_be_said_as_it_was():
+def test_the_units_of_an_utterance_select_its_own_frames():
     path = [0, 3, 0, 0, 1, 1, 0, 2, 0, 0]
-    bank = bank_of(path)
-    assert bank.say([3, 1, 2], 9, seed=1).ravel().tolist() == [0, 1, 2, 3, 4]
+    inventory = inventory_of(path)
+    assert inventory.synthesise([3, 1, 2], 9, seed=1).ravel().tolist() == [0, 1, 2, 3, 4]
     # Units that share a frame are not taken apart, if what is wanted has both.
-    together = bank_of([0, 0, 3, 1, 0, 2, 0, 0], [0, 2, 0, 0])
+    together = inventory_of([0, 0, 3, 1, 0, 2, 0, 0], [0, 2, 0, 0])
     for seed in range(20):
-        assert 1.0 in together.say([3, 1, 2], 9, seed).ravel()
+        assert 1.0 in together.synthesise([3, 1, 2], 9, seed).ravel()
 
 
-def test_what_no_recording_has_is_left_out():
-    bank = bank_of([0, 3, 0, 0, 1, 1, 0, 2, 0, 0])
-    assert spoken([[0, 3, 0, 0, 1, 1, 0, 2, 0, 0]], bank.say([3, 9, 2], 4, 1)) == [3, 2]
+def test_units_of_no_recording_are_left_out():
+    inventory = inventory_of([0, 3, 0, 0, 1, 1, 0, 2, 0, 0])
+    assert units_of([[0, 3, 0, 0, 1, 1, 0, 2, 0, 0]], inventory.synthesise([3, 9, 2], 4, 1)) == [
+        3,
+        2,
+    ]
 
 
-def test_words_are_said_in_their_ways(tmp_path):
+def test_pronunciations_are_sampled(tmp_path):
     random = np.random.default_rng(1)
     tokenizer = PhoneTokenizer()
-    reader = Reader(tokenizer)
-    ways = {tokenizer.decode(reader.read("READ THE", random)) for _ in range(50)}
-    assert {"R EH D | DH AH", "R IY D | DH AH", "R IY D | DH IY"} <= ways
+    sampler = PronunciationSampler(tokenizer)
+    drawn = {tokenizer.decode(sampler.sample("READ THE", random)) for _ in range(50)}
+    assert {"R EH D | DH AH", "R IY D | DH AH", "R IY D | DH IY"} <= drawn
     with pytest.raises(UnrepresentableText):
-        reader.read("READ '", random)
+        sampler.sample("READ '", random)
     path = tmp_path / "text.txt"
     path.write_text("\nONE TWO THREE\n\n" + "LONG " * 49 + "LONG\n")
     sentences = Sentences([path])
     assert len(sentences) == 2
-    drawn = {sentences.draw(random) for _ in range(100)}
+    drawn = {sentences.sample(random) for _ in range(100)}
     assert "ONE TWO THREE" in drawn
     assert max(len(text.split()) for text in drawn) <= 36
-    assert sentences.sample(9) == ["ONE TWO THREE", ("LONG " * 50).strip()]
+    assert sentences.spread(9) == ["ONE TWO THREE", ("LONG " * 50).strip()]
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_a_bottleneck_is_the_nearest_there_is(cell):
+def test_a_bottleneck_is_the_nearest_of_its_rank(cell):
     torch.manual_seed(2)
     config = ModelConfig(
         front_end=FrontEndConfig(channels=(4, 4)),
@@ -160,7 +164,7 @@ def test_a_bottleneck_is_the_nearest_there_is(cell):
 DIRECTIONS = ("forwards", "backwards")
 
 
-def test_a_bottleneck_that_is_none_is_refused():
+def test_a_bottleneck_without_effect_is_refused():
     model = AcousticModel(ModelConfig(encoder=EncoderConfig(layers=2, hidden=8)), 29)
     with pytest.raises(AsrError, match=r"speller\.bottleneck=16 narrows nothing"):
         with_speller(model, 70, 41, SHAPE, 16)
@@ -193,7 +197,7 @@ def trained(recipe, source):
     return output
 
 
-def test_a_recording_is_heard_as_the_encoder_hears_it(recipe, librivox, tmp_path):
+def test_a_recording_is_encoded_as_by_the_whole_model(recipe, librivox, tmp_path):
     checkpoint = load_model()
     model, tokenizers = checkpoint.model, (checkpoint.tokenizer, checkpoint.intermediate_tokenizer)
     settings = load_recipe(recipe, ["augment.speeds=[1.0]", "augment.frequency_masks=0"])
@@ -206,30 +210,30 @@ def test_a_recording_is_heard_as_the_encoder_hears_it(recipe, librivox, tmp_path
     expected = TorchEngine(model.eval()).emit(
         [load_audio(clip.audio_filepath) for clip in librivox]
     )
-    with heard(model, training, 1, 1, tmp_path / "rows") as recordings:
+    with encode_recordings(model, training, 1, 1, tmp_path / "rows") as recordings:
         assert sorted(recordings.utterances) == list(range(5))
         for (start, end), index in zip(recordings.frames, recordings.utterances, strict=True):
-            rows = torch.from_numpy(recordings.bank.rows[start:end].astype(np.float32))[None]
+            rows = torch.from_numpy(recordings.inventory.rows[start:end].astype(np.float32))[None]
             with torch.no_grad():
                 found = model.intermediate_head(rows)[0].numpy()
             length = expected.lengths[index]
             assert abs(len(found) - length) < 2
-            said = expected.head("intermediate")[index, :length]
-            assert (found[:length].argmax(1) == said.argmax(1)).mean() > 0.98
+            labels = expected.head("intermediate")[index, :length]
+            assert (found[:length].argmax(1) == labels.argmax(1)).mean() > 0.98
         units = training.intermediate[0]
-        assert len(recordings.bank.say(units, 8, 1)) > len(units) / 2
+        assert len(recordings.inventory.synthesise(units, 8, 1)) > len(units) / 2
 
-        # Words of two phones and six letters: no sentence has the frames to be told in letters.
+        # Words of two phones and six letters: no sentence has frames enough for its letters.
         (tmp_path / "text.txt").write_text("THOUGH THOUGH THOUGH THOUGH\n")
         config = SpellerRecipe(text=1.0)
         parts = recordings, Sentences([tmp_path / "text.txt"]), training
-        examples = _Examples(config, *parts, CharacterTokenizer(), tokenizers[1], model)
-        with pytest.raises(AsrError, match="sentences and recordings can be told"):
+        examples = ExampleSource(config, *parts, CharacterTokenizer(), tokenizers[1], model)
+        with pytest.raises(AsrError, match="sentences and recordings fits"):
             next(examples.batches(0, 0))
     assert not (tmp_path / "rows").exists()
 
 
-def test_it_leaves_the_encoder_alone_and_can_be_used(trained, source, librivox):
+def test_the_encoder_stays_and_the_model_transcribes(trained, source, librivox):
     before, after = load_model(source), load_model(trained)
     assert after.tokenizer.kind == "bpe"
     for name, weights in before.model.state_dict().items():
@@ -242,17 +246,16 @@ def test_it_leaves_the_encoder_alone_and_can_be_used(trained, source, librivox):
     assert "after step 12" in card
     assert "on 2 utterances of clips" in card
     assert not trained.with_name("model.state").exists()
-    assert not trained.with_name("model.heard").exists()
+    assert not trained.with_name("model.encoded").exists()
 
 
-def test_a_stopped_training_goes_on_as_if_it_had_not_been(recipe, source, trained, capsys):
+def test_a_stopped_training_resumes_exactly(recipe, source, trained, capsys):
     output = recipe.parent / "stopped" / "model"
     state = output.with_name("model.state")
     texts = [recipe.parent / "text.txt"]
 
     def press():
-        while not state.exists():
-            time.sleep(0.002)
+        wait_until(state.exists)
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=press, daemon=True).start()
@@ -268,8 +271,8 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(recipe, source, traine
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
-def test_it_learns(recipe, source):
-    """From the clips and their own texts, put together: what it says is soon much likelier."""
+def test_a_speller_learns(recipe, source):
+    """On the clips and their own texts, synthesised: the clips are soon transcribed."""
     output = recipe.parent / "longer" / "model"
     settings = ["speller.steps=250", "speller.average_decay=0.9", "speller.batch_seconds=30"]
     settings += ["speller.shape={inputs: 64, hidden: 64, code: 32, dropout: 0.0}"]
@@ -281,7 +284,7 @@ def test_it_learns(recipe, source):
     assert score(texts, found).wer < 0.5
 
 
-def test_a_model_that_can_not_be_cut_is_refused(recipe, tmp_path, capsys):
+def test_a_model_without_units_to_cut_by_is_refused(recipe, tmp_path, capsys):
     units = CharacterTokenizer()
     model = AcousticModel(ModelConfig(encoder=EncoderConfig(layers=1, hidden=8)), len(units))
     save_model(tmp_path / "plain", Checkpoint(model, units, units), "plain")

@@ -2,55 +2,46 @@
 
 import pytest
 import torch
-from torch.amp.grad_scaler import GradScaler
-from torch.optim.swa_utils import AveragedModel
 
 from asr.acoustic.network import AcousticModel
 from asr.config.loading import validate
 from asr.config.schema import Recipe
 from asr.errors import AsrError
 from asr.tokenizers.tokenizer import CharacterTokenizer
-from asr.training.optimizers import make_optimizers
+from asr.training.learner import Learner
 from asr.training.state import Progress, TrainingState, read_record
 
 RECIPE = {
     "name": "small",
     "data": {"train": ["train"], "dev": ["dev"]},
     "model": {"encoder": {"layers": 1, "hidden": 8}},
+    "train": {"peak_rate": 1e-2, "weight_decay": 0.0},
 }
 
 
-def fresh(data="these"):
+def fresh(folder, data="these"):
     torch.manual_seed(1)
-    recipe = validate(Recipe, RECIPE, "here")
+    recipe = validate(Recipe, {**RECIPE, "output": str(folder)}, "here")
     tokenizer = CharacterTokenizer("ABCD")
     model = AcousticModel(recipe.model, len(tokenizer))
-    return TrainingState(
-        recipe,
-        "float32",
-        (tokenizer, tokenizer),
-        data,
-        model,
-        AveragedModel(model),
-        make_optimizers("adamw", model, 1e-2, 0.0),
-        GradScaler("cpu", enabled=False),
-        Progress(),
-    )
+    origin = {"recipe": recipe.model_dump(mode="json"), "data": data}
+    learner = Learner.create(model, recipe.train, "float32", torch.device("cpu"))
+    return TrainingState(folder / "state.pt", origin, learner, Progress())
 
 
 def step(state, seed):
     random = torch.Generator().manual_seed(seed)
-    for parameter in state.model.parameters():
+    for parameter in state.learner.model.parameters():
         parameter.grad = torch.empty_like(parameter)
         parameter.grad.copy_(torch.randn(parameter.shape, generator=random))
-    for optimizer in state.optimizers:
+    for optimizer in state.learner.optimizers:
         optimizer.step()
 
 
-def test_moments_that_lay_otherwise_in_memory_go_on_as_those_of_the_same_weights(tmp_path):
-    state = fresh()
+def test_moments_of_another_memory_layout_are_converted(tmp_path):
+    state = fresh(tmp_path)
     step(state, 1)
-    state.save(tmp_path / "state.pt")
+    state.save()
     step(state, 2)
     record = read_record(tmp_path / "state.pt")
     turned = 0
@@ -60,29 +51,50 @@ def test_moments_that_lay_otherwise_in_memory_go_on_as_those_of_the_same_weights
                 turned += not moment.is_contiguous()
                 moments[name] = moment.contiguous()
     assert turned
-    resumed = fresh()
+    resumed = fresh(tmp_path)
     resumed.restore(record)
     step(resumed, 2)
-    for ours, theirs in zip(resumed.model.parameters(), state.model.parameters(), strict=True):
+    for ours, theirs in zip(
+        resumed.learner.model.parameters(), state.learner.model.parameters(), strict=True
+    ):
         assert torch.equal(ours, theirs)
 
 
-def test_only_the_data_that_it_was_trained_on_go_with_a_state(tmp_path):
-    fresh().save(tmp_path / "state.pt")
-    record = read_record(tmp_path / "state.pt")
-    assert record["tokenizers"][0] == {"kind": "characters", "characters": "ABCD"}
-    fresh().restore(record)
-    with pytest.raises(AsrError, match=r"training data of the run in runs/small have changed"):
-        fresh("others").restore(record)
-    for key in ("tokenizers", "data"):
-        del record[key]
-    fresh("others").restore(record)  # of an earlier version, which doesn't say
+def test_a_position_and_the_random_state_are_taken_over(tmp_path):
+    state = fresh(tmp_path)
+    state.progress.step, state.progress.bad_steps = 7, 2
+    state.progress.history.append({"dev_wer": 0.5})
+    state.save()
+    expected = torch.rand(3)
+    resumed = fresh(tmp_path)
+    resumed.restore(read_record(tmp_path / "state.pt"))
+    assert (resumed.progress.step, resumed.progress.bad_steps) == (7, 2)
+    assert resumed.progress.history == [{"dev_wer": 0.5}]
+    assert torch.equal(torch.rand(3), expected)
 
 
-def test_a_state_whose_optimizer_went_about_it_otherwise_is_refused(tmp_path):
-    fresh().save(tmp_path / "state.pt")
+def test_a_state_with_other_groups_of_weights_is_refused(tmp_path):
+    fresh(tmp_path).save()
     record = read_record(tmp_path / "state.pt")
     decayed, others = record["optimizers"][0]["param_groups"]
     decayed["params"].append(others["params"].pop())
-    with pytest.raises(AsrError, match=r"earlier version .* or start anew with another output"):
-        fresh().restore(record)
+    sentence = rf"run in {tmp_path} was started by an earlier version .* with another output"
+    with pytest.raises(AsrError, match=sentence):
+        fresh(tmp_path).restore(record)
+
+
+def test_a_state_from_before_the_choice_of_optimizers_is_taken_over(tmp_path):
+    state = fresh(tmp_path)
+    step(state, 1)
+    state.save()
+    record = read_record(tmp_path / "state.pt")
+    record["optimizer"] = record.pop("optimizers")[0]
+    del record["progress"]["smoothed_loss"]
+    resumed = fresh(tmp_path)
+    resumed.restore(record)
+    for each in (state, resumed):
+        step(each, 2)
+    for ours, theirs in zip(
+        resumed.learner.model.parameters(), state.learner.model.parameters(), strict=True
+    ):
+        assert torch.equal(ours, theirs)

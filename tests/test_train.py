@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from waiting import wait_until
 
 from asr.acoustic.checkpoint import Checkpoint, load_model, save_model
 from asr.acoustic.network import AcousticModel
@@ -24,8 +25,8 @@ from asr.errors import AsrError
 from asr.runtime.device import choose_device
 from asr.runtime.interrupt import Interrupted
 from asr.tokenizers.tokenizer import BpeTokenizer
-from asr.training.acoustic import MODEL, STATE, train
-from asr.training.state import Progress, read_state
+from asr.training.acoustic import MODEL, STATE, AcousticProgress, train
+from asr.training.state import read_state
 
 RECIPE = """
 name: tiny
@@ -71,10 +72,13 @@ def finish(process):
 def wait_for_steps(process, state: Path, steps: int):
     """Waits until the run has written its state that many times."""
     seen = set()
-    while len(seen) < steps and process.poll() is None:
+
+    def written():
         if state.exists():
             seen.add(state.stat().st_mtime_ns)
-        time.sleep(0.002)
+        return len(seen) >= steps or process.poll() is not None
+
+    wait_until(written)
 
 
 def stop(recipe, resume=False):
@@ -83,8 +87,7 @@ def stop(recipe, resume=False):
     before = path.stat().st_mtime_ns if path.exists() else None
 
     def press():
-        while not path.exists() or path.stat().st_mtime_ns == before:
-            time.sleep(0.002)
+        wait_until(lambda: path.exists() and path.stat().st_mtime_ns != before)
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=press, daemon=True).start()
@@ -104,7 +107,7 @@ def weights(run):
 
 
 def assert_same_run(a, b):
-    """Not only the weights: all that the next step would depend on."""
+    """Compares the weights and all else that a next step would depend on."""
     first, second = (torch.load(run / "state.pt", weights_only=True) for run in (a, b))
     for part in ("model", "averaged"):
         for name, tensor in first[part].items():
@@ -146,10 +149,12 @@ def test_every_optimizer_resumes_exactly(recipe_path, tmp_path):
 def test_ctrl_c_stops_at_a_checkpoint(recipe_path, tmp_path, undisturbed):
     run = tmp_path / "run"
     process = start(recipe_path, run, "train.checkpoint_every=1000")
-    events = 0
-    while not events and process.poll() is None:  # the loop has begun
-        events = sum(path.stat().st_size > 300 for path in run.glob("events.*"))
-        time.sleep(0.01)
+    wait_until(  # for the first step
+        lambda: (
+            any(path.stat().st_size > 300 for path in run.glob("events.*"))
+            or process.poll() is not None
+        )
+    )
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -175,8 +180,7 @@ def test_curves_keep_every_epoch_of_a_run_that_was_killed(recipe_path, tmp_path)
     run = tmp_path / "run"
     settings = ["train.checkpoint_every=1000"]  # states only at the end of an epoch
     process = start(recipe_path, run, *settings)
-    while not (run / MODEL).exists() and process.poll() is None:
-        time.sleep(0.002)
+    wait_until(lambda: (run / MODEL).exists() or process.poll() is not None)
     assert (run / STATE).exists()  # always, where there is a model
     wait_for_steps(process, run / STATE, 2)
     process.kill()
@@ -191,7 +195,7 @@ def test_curves_keep_every_epoch_of_a_run_that_was_killed(recipe_path, tmp_path)
     assert len(ends) == 3
 
 
-def test_a_run_learns_and_leaves_a_model_that_can_be_used(undisturbed):
+def test_a_run_learns_and_writes_a_usable_model(undisturbed):
     state = torch.load(undisturbed / "state.pt", weights_only=True)
     losses = [entry["loss"] for entry in state["progress"]["history"]]
     assert len(losses) == 3
@@ -223,7 +227,7 @@ def test_a_model_that_lost_its_state_is_not_overwritten(recipe_path, tmp_path, u
     assert weights(tmp_path / "run").keys() == weights(undisturbed).keys()
 
 
-def test_a_run_goes_on_with_its_own_units_and_data(recipe_path, tmp_path, librivox):
+def test_a_resumed_run_keeps_its_units_and_data(recipe_path, tmp_path, librivox):
     manifest = tmp_path / "mine.jsonl"
     settings = [f"output={tmp_path / 'run'}", "units={kind: bpe, size: 40}", "train.epochs=50"]
     recipe = load_recipe(recipe_path, [*settings, f"data.train=[{manifest}]"])
@@ -251,7 +255,7 @@ def test_a_run_goes_on_with_its_own_units_and_data(recipe_path, tmp_path, libriv
 
 def test_patience_counts_epochs_since_the_best_one():
     def waited(*errors):
-        return Progress(history=[{"dev_wer": wer} for wer in errors]).epochs_since_best()
+        return AcousticProgress(history=[{"dev_wer": wer} for wer in errors]).epochs_since_best()
 
     assert waited() == 0
     assert waited(0.8, 0.7, 0.75, 0.71) == 2
@@ -259,10 +263,10 @@ def test_patience_counts_epochs_since_the_best_one():
     assert waited(1.0, 1.2, 0.99, 1.1, 1.0) == 0  # nothing learned yet
     config = TrainConfig(epochs=9, patience=2)
     history = [{"dev_wer": wer} for wer in (0.8, 0.6, 0.7, 0.65)]
-    assert not Progress(epoch=3, history=history[:3]).finished(config)
-    assert Progress(epoch=4, history=history).finished(config)
-    assert not Progress(epoch=4, history=history).finished(TrainConfig(epochs=9))
-    assert Progress(epoch=9, history=history[:2]).finished(config)
+    assert not AcousticProgress(epoch=3, history=history[:3]).finished(config)
+    assert AcousticProgress(epoch=4, history=history).finished(config)
+    assert not AcousticProgress(epoch=4, history=history).finished(TrainConfig(epochs=9))
+    assert AcousticProgress(epoch=9, history=history[:2]).finished(config)
 
 
 def of_phones(folder):
@@ -359,7 +363,7 @@ def test_the_stages_of_a_recipe_are_trained_in_turn(recipe_path, tmp_path):
     assert train(recipe, resume=True) == model  # which is done
 
 
-def test_a_stage_does_not_draw_again_what_the_one_before_drew(recipe_path, tmp_path):
+def test_a_stage_does_not_repeat_the_draws_of_the_one_before(recipe_path, tmp_path):
     staged = tmp_path / "staged.yaml"
     staged.write_text(recipe_path.read_text() + "before: {}\n")
     settings = ["train.epochs=1", "train.average_decay=0"]
@@ -373,7 +377,7 @@ def test_a_stage_does_not_draw_again_what_the_one_before_drew(recipe_path, tmp_p
     )
 
 
-def test_a_stage_that_has_begun_asks_nothing_of_the_one_before(recipe_path, tmp_path):
+def test_a_started_stage_does_not_need_the_one_before(recipe_path, tmp_path):
     staged = tmp_path / "staged.yaml"
     staged.write_text(recipe_path.read_text() + "before: {train: {epochs: 1}}\n")
     settings = [f"output={tmp_path / 'run'}", "train.epochs=50", "before.train.epochs=1"]

@@ -1,5 +1,6 @@
-"""A recurrent language model as one file: safetensors, whose metadata hold config, units and a
-checksum. Matrices are kept in 8 bits, a scale for each row.
+"""The file of an LSTM language model: safetensors with config, tokenizer and checksum as metadata.
+
+Matrices are kept in 8 bits with a scale for each row, vectors in float16.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from asr.errors import AsrError
 from asr.runtime.files import atomic, why_unreadable
 from asr.tokenizers.tokenizer import BpeTokenizer
 
-BORDER = 0  # the unit before and behind every sentence, where CTC has its blank
-UNSPELLED = -1e3  # natural logarithm of P(text), of one that the units can't spell
+BORDER = 0  # the unit before and after every sentence; its index is the blank of CTC
+UNSPELLED = -1e3  # natural logarithm of P(text) for a text that the units can't spell
 
 _SCALE = ".scale"
 _METADATA = "recurrent language model"
@@ -33,7 +34,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class RecurrentFile:
-    """What a file holds."""
+    """The contents of a file."""
 
     config: RecurrentConfig
     tokenizer: BpeTokenizer
@@ -56,14 +57,14 @@ class RecurrentFile:
             "tokenizer": self.tokenizer.to_json(),
         }
         record["checksum"] = _checksum(tensors, record)
-        # One entry: safetensors would write several in an order of its own, another every time.
+        # A single entry: safetensors writes several in a random order.
         metadata = {_METADATA: json.dumps(record)}
         with atomic(path) as temporary:
             temporary.write_bytes(save(tensors, metadata))
 
 
 def is_recurrent(path: str | Path) -> bool:
-    """True of a file of this form: safetensors begin with a length and a brace."""
+    """Whether a file has this form: safetensors begin with a length and a brace."""
     try:
         with open(path, "rb") as file:
             return file.read(9)[8:] == b"{"
@@ -93,7 +94,9 @@ def read_recurrent(path: str | Path) -> RecurrentFile:
             raise ValueError("the checksum is of something else")
         config = validate(RecurrentConfig, record["config"], f"the model {path}")
         tokenizer = BpeTokenizer.from_json(record["tokenizer"])
-        weights = {name: _widened(name, tensors) for name in tensors if not name.endswith(_SCALE)}
+        weights = {
+            name: _dequantised(name, tensors) for name in tensors if not name.endswith(_SCALE)
+        }
         _check_shapes(config, tokenizer, weights)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise AsrError(f"the language model {path} is damaged; copy or train it again") from error
@@ -101,20 +104,20 @@ def read_recurrent(path: str | Path) -> RecurrentFile:
 
 
 def _quantise(matrix: Floats) -> tuple[NDArray[np.int8], Floats]:
-    """Rows as 8-bit integers and what to multiply them by, shape (rows, 1)."""
+    """Rows as 8-bit integers, and their scales, shape (rows, 1)."""
     scale = np.maximum(np.abs(matrix).max(1, keepdims=True), np.float32(1e-8)) / np.float32(127.0)
     return (matrix / scale).round().astype(np.int8), scale
 
 
-def _widened(name: str, tensors: Mapping[str, NDArray[Any]]) -> Floats:
-    widened = tensors[name].astype(np.float32)
-    return widened * tensors[name + _SCALE] if widened.ndim > 1 else widened
+def _dequantised(name: str, tensors: Mapping[str, NDArray[Any]]) -> Floats:
+    array = tensors[name].astype(np.float32)
+    return array * tensors[name + _SCALE] if array.ndim > 1 else array
 
 
 def _check_shapes(
     config: RecurrentConfig, tokenizer: BpeTokenizer, weights: Mapping[str, Floats]
 ) -> None:
-    """Raises ValueError where the weights are not those of such a model."""
+    """Raises ValueError if the weights have other names or shapes than the config."""
     hidden, units = config.hidden, len(tokenizer)
     expected: dict[str, tuple[int, ...]] = {"embedding.weight": (units, hidden), "bias": (units,)}
     for layer in range(config.layers):
@@ -126,7 +129,7 @@ def _check_shapes(
 
 
 def _checksum(tensors: Mapping[str, NDArray[Any]], record: dict[str, Any]) -> str:
-    """Of the whole model; ``record`` holds its config and its units."""
+    """SHA-256 of the weights and of ``record``, the config and the tokenizer."""
     found = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
     for name in sorted(tensors):
         found.update(name.encode() + tensors[name].tobytes())

@@ -1,9 +1,7 @@
-"""A recurrent language model: an LSTM that predicts a sentence unit by unit (Mikolov et al. 2010,
-Sundermeyer et al. 2012).
+"""An LSTM language model of BPE units, in torch (Mikolov et al. 2010, Sundermeyer et al. 2012).
 
-It remembers the whole sentence where an n-gram model remembers two words, but is far too slow to be
-asked at every step of a search: a second pass asks it about the search's best readings, by
-:mod:`asr.neural_lm.scorer`.
+The model conditions on the whole sentence where a trigram conditions on two words. It is too slow
+for the first pass of a search: :mod:`asr.neural_lm.scorer` rescores n-best lists with it.
 """
 
 from __future__ import annotations
@@ -24,13 +22,13 @@ from asr.tokenizers.tokenizer import BpeTokenizer, UnrepresentableText
 
 State = tuple[Tensor, Tensor]  # of the LSTM
 
-_SCORED = 1 << 14  # units at a time
+_SCORED = 1 << 14  # units in a batch
 
 
 class RecurrentModel(nn.Module):
     """P(sentence) as the product of P(unit | all units before), the sentence's end included.
 
-    The same matrix reads units and predicts them (Press and Wolf 2017).
+    Input and output embeddings are tied (Press and Wolf 2017).
     """
 
     def __init__(self, config: RecurrentConfig, tokenizer: BpeTokenizer) -> None:
@@ -47,18 +45,18 @@ class RecurrentModel(nn.Module):
         self.bias = nn.Parameter(torch.zeros(len(tokenizer)))
 
     def forward(self, units: Tensor) -> Tensor:
-        """Scores, not normalised, of what comes next.
+        """Logits of each next unit.
 
         Args:
-            units: shape (batch, units), each sentence behind a border.
+            units: shape (batch, units), each sentence after a border.
 
         Returns:
             Shape (batch, units, number of units).
         """
-        return self.go_on(units, None)[0]
+        return self.continue_from(units, None)[0]
 
-    def go_on(self, units: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """The same behind units that left ``state``; returns the scores and a new state."""
+    def continue_from(self, units: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Logits of the units that follow ``state``, and the new state; None for a new sentence."""
         outputs, state = self.lstm(self.dropout(self.embedding(units)), state)
         scores = functional.linear(self.dropout(outputs), self.embedding.weight, self.bias)
         return scores, state
@@ -83,7 +81,7 @@ class RecurrentModel(nn.Module):
             state = None
             for start in range(0, units.shape[1] - 1, _SCORED):  # once, if it is not very long
                 part = units[:, start : start + _SCORED + 1]
-                scores, state = self.go_on(part[:, :-1].clamp(min=BORDER), state)
+                scores, state = self.continue_from(part[:, :-1].clamp(min=BORDER), state)
                 found[some] -= sentence_losses(scores, part[:, 1:]).double().cpu().numpy()
         return found
 
@@ -98,11 +96,11 @@ class RecurrentModel(nn.Module):
 
 
 def sentence_losses(scores: Tensor, following: Tensor) -> Tensor:
-    """Minus the natural logarithm of P(sentence), of each.
+    """The negative natural logarithm of P(sentence), shape (batch,).
 
     Args:
-        scores: what :meth:`RecurrentModel.forward` says, shape (batch, units, number of units).
-        following: the units that came, shape (batch, units); negative behind a sentence's end.
+        scores: logits from :meth:`RecurrentModel.forward`, shape (batch, units, number of units).
+        following: the units that follow, shape (batch, units), negative after a sentence's end.
     """
     losses = functional.cross_entropy(
         scores.float().flatten(0, 1), following.flatten(), ignore_index=-1, reduction="none"
@@ -111,7 +109,7 @@ def sentence_losses(scores: Tensor, following: Tensor) -> Tensor:
 
 
 def load_recurrent(path: str | Path) -> RecurrentModel:
-    """Loads a model, in float32 and in evaluation mode, on the CPU.
+    """Loads a model in float32, in evaluation mode, on the CPU.
 
     Raises:
         AsrError: the file is missing, damaged, or no such model.

@@ -14,10 +14,10 @@ from asr.tokenizers.tokenizer import BLANK
 
 
 def measure(model: RecurrentModel, texts: Sequence[Path]) -> Perplexity:
-    """Scores every sentence of texts. The model knows any word that it can spell.
+    """Scores every sentence of texts.
 
-    A sentence with a word that it can't spell has no probability: all its words count as unknown,
-    and the sentence is left out of the number of sentences.
+    A sentence with a word that the model can't spell has no probability: all its words count as
+    unknown, and it is not counted as a sentence.
 
     Args:
         model: the language model.

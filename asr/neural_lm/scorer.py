@@ -1,4 +1,4 @@
-"""The readings of an utterance scored by a recurrent language model, without torch."""
+"""Scores the n-best list of an utterance with an LSTM language model, without torch."""
 
 from __future__ import annotations
 
@@ -15,28 +15,27 @@ from asr.inference.kernels import Floats, Weights
 from asr.neural_lm.file import BORDER, UNSPELLED, RecurrentFile, read_recurrent
 from asr.tokenizers.tokenizer import UnrepresentableText
 
-# Beginnings whose next units are weighed together, which is quicker than length by length.
-_TOGETHER = 128
+_OUTPUT_BATCH = 128  # prefixes whose output layers are computed in one product
 
 
 @dataclass(frozen=True)
 class _Layer:
-    weights: Weights  # of the input, if it is another layer's, and below it of the hidden state
+    weights: Weights  # input matrix above hidden matrix; the first layer has the latter alone
     bias: Floats  # (4 * hidden,)
 
 
 @dataclass(frozen=True)
 class _Memory:
-    """Hidden states and cells of a layer behind several beginnings, each (beginnings, hidden)."""
+    """Hidden states and cells of a layer after several prefixes, each (prefixes, hidden)."""
 
     hidden: Floats
     cell: Floats
 
 
 class RecurrentScorer:
-    """Says how likely texts are, as :meth:`asr.neural_lm.network.RecurrentModel.log_probs` does.
+    """Computes P(text) as :meth:`asr.neural_lm.network.RecurrentModel.log_probs` does.
 
-    Made for texts that are much alike: what several begin with is read once.
+    Common prefixes of the texts are computed once: hypotheses of an n-best list are much alike.
     """
 
     def __init__(self, stored: RecurrentFile) -> None:
@@ -44,7 +43,7 @@ class RecurrentScorer:
         weights = stored.weights
         self._output = kernels.pack(weights["embedding.weight"].T.astype(np.float16))
         self._bias = weights["bias"]
-        # What the first layer makes of a unit is looked up: a third of all products.
+        # The first layer's products with embeddings are tabulated: a third of all products.
         enter = kernels.pack(weights["lstm.weight_ih_l0"].T.astype(np.float16))
         self._entries = kernels.affine(
             weights["embedding.weight"], enter, np.zeros(enter.shape[1], np.float32)
@@ -56,7 +55,7 @@ class RecurrentScorer:
             bias = weights[f"lstm.bias_ih_l{layer}"] + weights[f"lstm.bias_hh_l{layer}"]
             self._layers.append(_Layer(kernels.pack(read.astype(np.float16)), bias))
         nothing = np.zeros((1, stored.config.hidden), np.float32)
-        self._at_first = [_Memory(nothing, nothing) for _ in self._layers]
+        self._initial = [_Memory(nothing, nothing) for _ in self._layers]
 
     def log_probs(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """The natural logarithms of P(text), the end of the sentence included."""
@@ -68,57 +67,57 @@ class RecurrentScorer:
             except UnrepresentableText:
                 continue
         found[list(spelled)] = 0.0
-        place = dict.fromkeys(spelled, 0)  # of each text's beginning among those of this length
-        memories, latest, parents = self._at_first, [BORDER], [0]
-        hidden: list[Floats] = []  # behind beginnings of several lengths,
-        asked: list[tuple[int, int, int]] = []  # and what is asked of them: row, unit, text
+        place = dict.fromkeys(spelled, 0)  # index of each text's prefix among those of its length
+        memories, latest, parents = self._initial, [BORDER], [0]
+        hidden: list[Floats] = []  # after prefixes of several lengths
+        wanted: list[tuple[int, int, int]] = []  # probabilities to look up: row, unit, text
         rows = 0
         for length in count():
             if not place:
                 return found
-            memories = self._read(latest, parents, memories)
+            memories = self._advance(latest, parents, memories)
             hidden.append(memories[-1].hidden)
-            longer: dict[tuple[int, int], int] = {}  # beginnings, by those that they go on from
+            longer: dict[tuple[int, int], int] = {}  # prefixes by their parent and last unit
             for index, at in list(place.items()):
                 unit = spelled[index][length]
-                asked.append((rows + at, unit, index))
+                wanted.append((rows + at, unit, index))
                 if length + 1 == len(spelled[index]):
                     del place[index]
                 else:
                     place[index] = longer.setdefault((at, unit), len(longer))
             rows += len(latest)
-            if rows >= _TOGETHER or not place:
+            if rows >= _OUTPUT_BATCH or not place:
                 log_probs = self._following(np.concatenate(hidden))
-                for row, unit, index in asked:
+                for row, unit, index in wanted:
                     found[index] += log_probs[row, unit]
-                hidden, asked, rows = [], [], 0
+                hidden, wanted, rows = [], [], 0
             parents, latest = [at for at, _ in longer], [unit for _, unit in longer]
         raise AssertionError
 
-    def _read(
+    def _advance(
         self, units: Sequence[int], parents: Sequence[int], memories: Sequence[_Memory]
     ) -> list[_Memory]:
-        """What is remembered of some beginnings, in each layer.
+        """The memory of each layer after one more unit.
 
         Args:
-            units: the last one of each beginning.
-            parents: where in ``memories`` what it goes on from is.
-            memories: of each layer.
+            units: the last unit of each prefix.
+            parents: the index in ``memories`` of each prefix without that unit.
+            memories: of each layer, after prefixes that are one unit shorter.
         """
-        read: list[_Memory] = []
+        advanced: list[_Memory] = []
         for layer, memory in zip(self._layers, memories, strict=True):
             x = memory.hidden[parents]
-            if read:
-                x = np.concatenate([read[-1].hidden, x], axis=1)
+            if advanced:
+                x = np.concatenate([advanced[-1].hidden, x], axis=1)
             gates = kernels.affine(x, layer.weights, layer.bias)
-            if not read:
+            if not advanced:
                 gates += self._entries[units]
             cell = memory.cell[parents]
-            read.append(_Memory(kernels.lstm_step(gates, cell), cell))
-        return read
+            advanced.append(_Memory(kernels.lstm_step(gates, cell), cell))
+        return advanced
 
     def _following(self, hidden: Floats) -> Floats:
-        """Log-probabilities of what may come behind beginnings, shape (beginnings, units)."""
+        """Log-probabilities of the next unit, shape (prefixes, units)."""
         log_probs: Floats = kernels.affine(hidden, self._output, self._bias)
         kernels.log_softmax(log_probs)
         return log_probs

@@ -1,8 +1,8 @@
 """Decoded audio in one memory-mapped file.
 
-Decoding compressed audio anew in every epoch would cost a quarter of a core; here it is done once.
-Samples are kept as 16-bit integers, 32 kB a second of speech; what lies beyond full scale, such as
-floats of the size of integers, is made quieter, never cut off.
+Decoding compressed audio anew in every epoch would cost a quarter of a core. Samples are kept as
+16-bit integers, 32 kB a second of speech; audio beyond full scale, such as floats of the size of
+integers, is scaled down, never clipped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from asr.runtime.files import atomic, remove, write_text
 from asr.runtime.progress import track
 
 _FULL_SCALE = 32767.0
-_VERSION = 2  # of how samples are kept: caches of another one are not read
+_VERSION = 2  # of the format; caches of other versions are not read
 _NAME = 50  # characters at most; the rest of a file's name tells caches apart
 
 
@@ -45,7 +45,7 @@ class AudioCache:
         return self._samples[start:stop].astype(np.float32) / np.float32(_FULL_SCALE)
 
     def samples(self, index: int) -> int:
-        """How many samples the utterance has, without reading them."""
+        """The number of samples of an utterance, without reading them."""
         start, stop = self._spans[index]
         return stop - start
 
@@ -60,10 +60,10 @@ class AudioCache:
 def open_cache(
     folder: str | Path, name: str, utterances: Sequence[Utterance]
 ) -> tuple[AudioCache, list[Utterance], list[str]]:
-    """Opens the cache of ``utterances``, decoding them if that has not been done.
+    """Opens the cache of ``utterances``, decoding them if necessary.
 
-    It is made anew when an audio file's path, size or time has changed, or when one that could not
-    be read now can.
+    The cache is made anew when an audio file's path, size or time has changed, or when a file that
+    could not be read now can.
 
     Returns:
         The cache, the utterances it holds in its order, and one sentence for each that could
@@ -85,14 +85,14 @@ def open_cache(
 
 
 def _mended(index_path: Path, utterances: Sequence[Utterance]) -> bool:
-    """Whether a file that was left out can be read: by other rights, or another libsndfile."""
+    """Whether a file that was left out can be read now, by other rights or another libsndfile."""
     spans = json.loads(index_path.read_text(encoding="utf-8"))["spans"]
     left_out = [u for u, span in zip(utterances, spans, strict=True) if not span]
     return any(not isinstance(samples, AsrError) for samples in _decode_all(left_out))
 
 
 def _build(path: Path, index_path: Path, utterances: Sequence[Utterance]) -> None:
-    remove(index_path)  # or, killed between the two files, it would be read with new samples
+    remove(index_path)  # A kill between the two files must not leave an index of other samples.
     spans: list[tuple[int, int] | None] = []
     problems: list[str] = []
     end = 0

@@ -1,4 +1,4 @@
-"""What training hears differently in every epoch: speed, channel, masks over the features."""
+"""Data augmentation of training: speed, channel, masks over the features."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from asr.runtime.torch_pair import torchaudio
 
 
 def change_speed(samples: Tensor, factor: float) -> Tensor:
-    """Plays ``samples`` faster by ``factor``, pitch included (Ko et al. 2015)."""
+    """Speeds ``samples`` up by ``factor``, pitch included (Ko et al. 2015)."""
     if factor == 1.0:
         return samples
     changed: Tensor = _speed(factor)(samples)[0]
@@ -25,7 +25,7 @@ def change_speed(samples: Tensor, factor: float) -> Tensor:
 
 
 def change_channel(samples: Samples, config: AugmentConfig, random: np.random.Generator) -> Samples:
-    """Plays ``samples`` in a room, in noise and over the telephone, each by its own chance."""
+    """Adds echo and noise and applies a telephone channel, each with a probability of its own."""
     echo, noise, telephone = random.uniform(size=3)
     if echo < config.echo:
         seconds, direct = random.uniform(0.2, 0.8), random.uniform(-3.0, 10.0)
@@ -46,8 +46,8 @@ def draw_masks(
     The number of time masks grows with the utterance.
 
     Returns:
-        What is kept of an utterance's frames, shape (frames,), and of its bins, shape (bins,): 1,
-        and 0 where they are masked.
+        Masks of the frames, shape (frames,), and of the bins, shape (bins,): 0 where masked,
+        else 1.
     """
     time_masks = math.ceil(frames / FRAMES_PER_SECOND * config.time_masks_per_second)
     return (

@@ -1,7 +1,6 @@
-"""What a step of training takes: several utterances, masks, and what is to be recognised.
+"""A training batch: signals, masks, targets.
 
-A batch is made, perhaps by a loader process, and moved to the device; only there do its signals
-become features, on a GPU all of them at once.
+A loader process may make a batch; features are extracted from its signals on the device.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from asr.features.log_mel import extract_batch
 
 
 class _Tensors:
-    """Small tensors that belong together; their class is a dataclass."""
+    """Base of dataclasses of small tensors."""
 
     def to(self, device: torch.device) -> Self:
         return type(self)(*(tensor.to(device, non_blocking=True) for tensor in self._all()))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # From process to process by value: torch would send a file for each, and wait for it.
+        # Pickled by value: torch would pass each tensor through a file of its own, and wait for it.
         return _restore, (type(self), [tensor.numpy() for tensor in self._all()])
 
     def _all(self) -> list[Tensor]:
@@ -37,7 +36,7 @@ def _restore(kind: type[_Tensors], arrays: list[NDArray[Any]]) -> _Tensors:
 
 @dataclass(frozen=True)
 class Targets(_Tensors):
-    """What is to be recognised in the utterances of a batch."""
+    """The target units of the utterances of a batch."""
 
     units: Tensor  # of all utterances, one after another
     lengths: Tensor  # units of each utterance, (batch,)
@@ -48,14 +47,14 @@ class Targets(_Tensors):
         return cls(units, torch.tensor([len(sequence) for sequence in sequences]))
 
     def of_rows(self, rows: Tensor) -> Targets:
-        """Those of some utterances of the batch."""
+        """The targets of some utterances of the batch."""
         each = torch.split(self.units, self.lengths.tolist())
         return Targets(torch.cat([each[row] for row in rows.tolist()]), self.lengths[rows])
 
 
 @dataclass(frozen=True)
 class Masks(_Tensors):
-    """What a batch lets through: 1, or 0 where it is masked."""
+    """Masks over features: 0 where a frame or a bin is masked, else 1."""
 
     frames: Tensor  # (views * utterances, frames)
     bins: Tensor  # (views * utterances, bins)
@@ -63,23 +62,23 @@ class Masks(_Tensors):
 
 @dataclass(frozen=True)
 class Batch:
-    """Utterances padded to the longest of them; with two views, all once and then all again."""
+    """Utterances padded to the longest; with two views, first of all, then second of all."""
 
     signals: Tensor  # (utterances, samples)
     samples: tuple[int, ...]  # of each utterance
-    warps: tuple[float, ...]  # of each one's vocal tract
+    warps: tuple[float, ...]  # factor of each utterance's frequencies
     masks: Masks
     targets: Targets
-    intermediate: Targets  # of the intermediate head, if there is one
+    intermediate: Targets  # of the intermediate head; unused without one
     seconds: float  # of audio, padding not counted
     views: int = 1
 
     def features(self) -> tuple[Tensor, Tensor]:
-        """What the model is shown, made on the device that the batch is on.
+        """Extracts masked log-mel features on the batch's device.
 
         Returns:
-            shape (views * utterances, frames, bins), masked parts and padding 0, an utterance's
-            mean; and the frames of each, shape (views * utterances,).
+            Features, shape (views * utterances, frames, bins), and the number of frames of each,
+            shape (views * utterances,). Masked parts and padding are 0, an utterance's mean.
         """
         bins = self.masks.bins.shape[1]
         features, lengths = extract_batch(self.signals, self.samples, bins, self.warps)
@@ -96,5 +95,5 @@ class Batch:
         )
 
     def pin_memory(self) -> Batch:
-        """What a loader calls to speed up the way to a GPU."""
+        """Called by a loader to speed up the copy to a GPU."""
         return replace(self, signals=self.signals.pin_memory())

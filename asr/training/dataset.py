@@ -1,7 +1,7 @@
-"""The training data: which utterances go together, in which order, and how each is heard.
+"""The training set: its utterances, the batches of each epoch, and their augmentation.
 
-All chance is drawn from (seed, epoch, utterance), never from a running generator, so any batch of
-any epoch can be made again: by a loader process, or after a run was broken off.
+Random numbers are drawn from (seed, epoch, utterance), never from a running generator, so any batch
+of any epoch can be made again: by a loader process, or when a run is resumed.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ from asr.training.batch import Batch, Masks, Targets
 
 @dataclass(frozen=True)
 class Draw:
-    """One utterance as one epoch hears it."""
+    """One utterance with its augmentation in one epoch."""
 
     index: int
     speed: float
     warp: float
     seed: int
-    views: int = 1  # of it in its batch, each masked in its own way
+    views: int = 1  # in its batch, each with masks of its own
 
 
 @dataclass(frozen=True)
 class TrainingSet(Dataset[Batch]):
-    """Utterances that can be trained on; indexed by what :func:`plan_epoch` draws."""
+    """Utterances that can be trained on; an index is a batch of :func:`plan_epoch`."""
 
     cache: AudioCache
     targets: Sequence[Sequence[int]]
     intermediate: Sequence[Sequence[int]]  # targets of the intermediate head
     augment: AugmentConfig
     mel_bins: int
-    digest: str  # of what is trained on: utterances, their transcripts and lengths, in order
+    digest: str  # of utterance ids, transcripts and lengths, in order
 
     def __getitem__(self, draws: Sequence[Draw]) -> Batch:
         views = draws[0].views
@@ -89,7 +89,7 @@ class TrainingSet(Dataset[Batch]):
 
 
 def manifest_path(config: DataConfig, name: str) -> Path:
-    """Where the manifest called ``name`` in a recipe lies."""
+    """The path of the manifest called ``name`` in a recipe."""
     return Path(name) if name.endswith(".jsonl") else Path(config.manifests) / f"{name}.jsonl"
 
 
@@ -105,7 +105,7 @@ def load_training_set(
     mel_bins: int,
     output_length: Callable[[int], int],
 ) -> tuple[TrainingSet, list[str]]:
-    """Reads the training manifests and leaves out what can't be trained on.
+    """Reads the training manifests and leaves out utterances that can't be trained on.
 
     Args:
         tokenizers: of the main head, and of the intermediate one.
@@ -145,9 +145,9 @@ def load_training_set(
         else:
             kept.append(index)
             targets.append(both)
-            # Not where the audio lies: a folder may be moved.
-            heard = [utterance.utterance_id, utterance.text, cache.samples(index)]
-            digest.update(f"{json.dumps(heard)}\n".encode())
+            # Without the path of the audio: a folder may be moved.
+            row = [utterance.utterance_id, utterance.text, cache.samples(index)]
+            digest.update(f"{json.dumps(row)}\n".encode())
     if not kept:
         raise AsrError(f"no utterance of {name} can be trained on; first problem: {problems[0]}")
     main, intermediate = zip(*targets, strict=True)
@@ -158,7 +158,7 @@ def load_training_set(
 
 
 def frames_needed(target: Sequence[int]) -> int:
-    """The fewest frames that CTC can align ``target`` with: repeated units need a blank between."""
+    """The fewest frames that CTC can align ``target`` to: repeated units need a blank between."""
     repeats = sum(a == b for a, b in pairwise(target))
     return len(target) + repeats
 
@@ -171,17 +171,17 @@ def plan_epoch(
     views: int = 1,
     short_first: bool = False,
 ) -> list[list[Draw]]:
-    """Draws the batches of one epoch, in which every utterance stands ``views`` times.
+    """Draws the batches of one epoch, in which every utterance occurs ``views`` times.
 
-    Utterances of like length go together, so that little is padded: they are sorted by length,
-    each length first stretched by a random few per cent so that no two epochs make the same
-    batches, and cut into batches of at most ``batch_seconds``, padding included.
+    To limit padding, utterances are sorted by length and cut into batches of at most
+    ``batch_seconds``, padding included. Lengths are first stretched by a random few per cent, so
+    that no two epochs have the same batches.
     """
     random = np.random.default_rng((seed, epoch))
     count = len(training.targets)
     speeds = random.choice(training.augment.speeds, count)
     seeds = random.integers(2**62, size=count)
-    widest = round(training.augment.vocal_tract * 100)  # in steps that the filters are kept for
+    widest = round(training.augment.vocal_tract * 100)  # per cent; mel filters are cached by it
     warps = 1.0 + random.integers(-widest, widest, size=count, endpoint=True) / 100
     draws = [Draw(i, float(speeds[i]), float(warps[i]), int(seeds[i]), views) for i in range(count)]
     stretched = np.array([training.seconds(d) for d in draws]) * random.uniform(0.95, 1.05, count)
@@ -201,7 +201,7 @@ def plan_epoch(
 
 @contextmanager
 def loaders_named() -> Iterator[None]:
-    """Says in a sentence that a loader process died: torch raises its error at any place."""
+    """Names the death of a loader process in a sentence: torch raises its error at any place."""
     try:
         yield
     except RuntimeError as error:
@@ -216,7 +216,7 @@ def loaders_named() -> Iterator[None]:
 def load_batches(
     training: TrainingSet, batches: Iterable[Sequence[Draw]], workers: int, pinned: bool
 ) -> DataLoader[Batch]:
-    """Makes the batches, in order, ahead of their use in ``workers`` processes (0: in this one)."""
+    """Makes batches in order, ahead of their use, in ``workers`` processes (0: in this one)."""
     return DataLoader(
         training,
         sampler=batches,

@@ -1,11 +1,10 @@
-"""How likely the audio makes any sequence of units at all: the denominator of CTC-CRF.
+"""The denominator of CTC-CRF: the probability of all unit sequences given the audio.
 
-CTC asks that the units of the transcript be likely. What else the audio might be it leaves to the
-frames, one by one, so a model learns to say once more what a language model says already, which
-then counts twice in a search. Where the denominator is taken off, the transcript has to be likelier
-than the other sequences that a language model of units thinks well of, and only what it does not
-know is left to be learned (CTC-CRF: Xiang and Ou, arXiv 1911.08747, eq. 4; lattice-free MMI: Povey
-et al. 2016).
+CTC normalises each frame on its own, so a model trained by it also learns an implicit language
+model, which a beam search with an external one counts twice. CTC-CRF subtracts the log of the sum
+over all unit sequences, weighted by a unit language model: the transcript must be likelier than
+other sequences that this model finds likely (Xiang and Ou, arXiv 1911.08747, eq. 4; lattice-free
+MMI: Povey et al. 2016).
 """
 
 from __future__ import annotations
@@ -19,22 +18,22 @@ from torch import Tensor
 
 from asr.tokenizers.tokenizer import BLANK
 
-# The blank's place among the units, which a language model does not need for the blank.
+# The blank's index: a language model has no blank.
 _BORDER = BLANK
 
 MOST_UNITS = 160  # memory grows with their cube in the model, with their square in every frame
 
 
 def trigram(targets: Sequence[Sequence[int]], units: int) -> Tensor:
-    """A language model of units, smoothed after Witten and Bell (1991, method C).
+    """A trigram model of units with Witten-Bell smoothing (1991, method C).
 
     Args:
         targets: sequences of units from 1 to ``units - 1``.
-        units: how many there are, the blank included.
+        units: number of units, the blank included.
 
     Returns:
-        P(unit | the two before), indexed by these three in order; the border of a sequence, in
-        front of it or behind it, is 0.
+        P(unit | the two before), shape (units, units, units), indexed in order; index 0 is the
+        border at either end of a sequence.
     """
     bordered = [np.array([_BORDER, _BORDER, *target, _BORDER]) for target in targets]
     triples = np.concatenate([np.stack([row[:-2], row[1:-1], row[2:]]) for row in bordered], axis=1)
@@ -65,11 +64,11 @@ def denominator(log_probs: Tensor, lengths: Tensor, model: Tensor) -> Tensor:
 
 
 class _Denominator(torch.autograd.Function):
-    """Forward-backward over what a path can end in; finds the gradient together with the sum.
+    """Forward-backward over unit histories; computes the gradient together with the sum.
 
-    A path ends in its last two units and in either of a blank and the last one of them. All paths
-    that do are one number, shape (last unit, utterance, unit before), as a part of those of all
-    paths up to the same frame. The longest utterances stand first, so those that go on do, too.
+    A state is the last two units of a path, and whether it ends in a blank or in the last unit.
+    Probabilities have the shape (last unit, utterance, unit before) and are normalised in each
+    frame. Utterances are sorted by length, longest first, so those that go on come first.
     """
 
     @staticmethod
@@ -98,7 +97,7 @@ class _Steps:
 
     Args:
         emitted: P(unit | audio), shape (frames, units, utterances).
-        going: how many utterances have each frame.
+        going: number of utterances that have each frame.
         model: P(unit | the two before).
     """
 
@@ -107,11 +106,11 @@ class _Steps:
         self._units = emitted.index_fill(1, torch.tensor([BLANK], device=emitted.device), 0.0)
         self._going = going
         self._next = model.transpose(0, 1).contiguous()  # by last unit, unit before, next unit
-        self._same = self._next.diagonal(dim1=0, dim2=2).T.contiguous()  # that repeat the last one
+        self._same = self._next.diagonal(dim1=0, dim2=2).T.contiguous()  # P(last unit again)
         self._ends = self._next[:, None, :, _BORDER]
 
     def forward_backward(self) -> tuple[float, Tensor]:
-        """The sum for all utterances, and each frame's posteriors, shaped as the emissions."""
+        """The sum over all utterances, and the posteriors, shape (frames, units, utterances)."""
         frames, units, utterances = self._units.shape
         in_blank = self._units.new_zeros((frames + 1, units, utterances, units))
         in_unit = torch.zeros_like(in_blank)
@@ -144,19 +143,19 @@ class _Steps:
         return float(total.sum()), posteriors
 
     def _forward(self, t: int, blank: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:
-        """Paths up to frame ``t``, from those up to the frame before."""
+        """Forward probabilities of frame ``t`` from those of the frame before."""
         count = blank.shape[1]
         either = blank + unit
         entered = torch.bmm(either, self._next).permute(2, 1, 0)
-        again = (unit * self._same[:, None]).sum(2)  # not without a blank between
+        again = (unit * self._same[:, None]).sum(2)  # repeated units need a blank between
         entered.diagonal(dim1=0, dim2=2).sub_(again.T)
-        heard = self._units[t, :, :count, None]
-        return either * self._blank[t, :count, None], (entered + unit) * heard
+        emitted = self._units[t, :, :count, None]
+        return either * self._blank[t, :count, None], (entered + unit) * emitted
 
     def _backward(
         self, t: int, blank: Tensor, unit: Tensor, scale: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """What paths up to frame ``t`` can still become, from those up to it, over ``scale``."""
+        """Backward probabilities of the frame before ``t`` from those of ``t``, over ``scale``."""
         count = blank.shape[1]
         entered = unit * (self._units[t, :, :count] / scale)[:, :, None]
         onward = torch.bmm(entered.permute(2, 1, 0), self._next.transpose(1, 2))

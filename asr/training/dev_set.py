@@ -1,4 +1,4 @@
-"""The dev set of a training: what its model is scored on again and again."""
+"""The dev set of a training, on which its model is scored after every epoch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from asr.training.audio_cache import open_cache
 from asr.training.dataset import manifest_path, read_manifests
 from asr.transcription.recogniser import Recogniser
 
-_AT_A_TIME = 16
+_BATCH_SIZE = 16
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class DevSet:
         recogniser = Recogniser(engine, tokenizer, GreedyDecoder(tokenizer))
         order = sorted(range(len(self)), key=lambda i: len(self.signals[i]))
         hypotheses = [""] * len(self)
-        for start in range(0, len(order), _AT_A_TIME):
-            some = order[start : start + _AT_A_TIME]
+        for start in range(0, len(order), _BATCH_SIZE):
+            some = order[start : start + _BATCH_SIZE]
             results = recogniser.recognise([self.signals[i] for i in some])
             for index, result in zip(some, results, strict=True):
                 hypotheses[index] = result[0].text

@@ -1,7 +1,7 @@
 """The gradients of a batch.
 
-On a CPU a batch is heard in two parts at a time, its two views or the halves of its utterances,
-each in a thread of its own: recurrent steps are too small to be shared. On a GPU it is heard whole.
+On a CPU a batch is split in two, its two views or the halves of its utterances, each in a thread of
+its own: recurrent steps are too small for several threads. On a GPU it stays whole.
 """
 
 from __future__ import annotations
@@ -47,24 +47,24 @@ def backward(
     scaler: GradScaler,
     models: Mapping[HeadName, Tensor] | None = None,
 ) -> tuple[float, float]:
-    """Leaves the gradients of a batch's loss, scaled, with the parameters of ``model``.
+    """Computes the gradient of a batch's loss, scaled, for each parameter of ``model``.
 
     Args:
-        features: what :meth:`Batch.features` returns.
-        lengths: likewise.
+        features: from :meth:`Batch.features`, shape (views * utterances, frames, bins).
+        lengths: frames of each, shape (views * utterances,).
         precision: of the forward pass.
-        models: language models of units, as :func:`asr.training.loss.training_loss` takes them.
+        models: unit language models, as :func:`asr.training.loss.training_loss` takes them.
 
     Returns:
-        The loss, and that of the main head alone, without what is asked of its views.
+        The loss, and the CTC loss of the main head alone, both per unit.
     """
     parts = split(batch, features, lengths)
-    hear = partial(_hear, model, precision)
+    emit = partial(_emit, model, precision)
     seeds = (
         [None] * len(parts) if features.is_cuda else torch.randint(1 << 62, (len(parts),)).tolist()
     )
-    heard = run_in_threads(
-        [partial(hear, part, seed) for part, seed in zip(parts, seeds, strict=True)]
+    emitted = run_in_threads(
+        [partial(emit, part, seed) for part, seed in zip(parts, seeds, strict=True)]
     )
     units = [int(targets.lengths.sum()) for targets in (batch.targets, batch.intermediate)]
     parameters = list(model.parameters())
@@ -76,22 +76,22 @@ def backward(
         gradients = torch.autograd.grad(scaler.scale(loss), parameters)
         return loss.detach(), main.detach(), gradients
 
-    teachers = _teachers(heard, batch.views)
-    found = run_in_threads(
-        [partial(differentiate, *each) for each in zip(parts, heard, teachers, strict=True)]
+    teachers = _teachers(emitted, batch.views)
+    results = run_in_threads(
+        [partial(differentiate, *each) for each in zip(parts, emitted, teachers, strict=True)]
     )
-    leave(parameters, [gradients for *_, gradients in found])
-    return sum(float(loss) for loss, *_ in found), sum(float(main) for _, main, _ in found)
+    set_gradients(parameters, [gradients for *_, gradients in results])
+    return sum(float(loss) for loss, *_ in results), sum(float(main) for _, main, _ in results)
 
 
-def leave(parameters: Sequence[Tensor], parts: Sequence[Sequence[Tensor]]) -> None:
-    """Leaves the sum of the gradients of one or two parts with the parameters."""
+def set_gradients(parameters: Sequence[Tensor], parts: Sequence[Sequence[Tensor]]) -> None:
+    """Sets each parameter's gradient to the sum over one or two parts."""
     for parameter, *gradients in zip(parameters, *parts, strict=True):
         parameter.grad = gradients[0] if len(gradients) == 1 else gradients[0] + gradients[1]
 
 
 def split(batch: Batch, features: Tensor, lengths: Tensor) -> list[Part]:
-    """The parts in which a batch is heard."""
+    """The parts of a batch that are differentiated at the same time."""
     rows = torch.arange(len(lengths), device=lengths.device)
     if features.is_cuda or len(rows) == 1:
         return [Part(features, lengths, (batch.targets, batch.intermediate))]
@@ -99,15 +99,15 @@ def split(batch: Batch, features: Tensor, lengths: Tensor) -> list[Part]:
     return [Part.of(batch, features, lengths, half) for half in halves]
 
 
-def _hear(model: nn.Module, precision: str, part: Part, seed: int | None) -> Emissions:
+def _emit(model: nn.Module, precision: str, part: Part, seed: int | None) -> Emissions:
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     with autocast(precision, part.features.device), dropout_generator(generator):
         emissions: Emissions = model(part.features, part.lengths)
     return emissions
 
 
-def _teachers(heard: Sequence[Emissions], views: int) -> Sequence[Emissions | None]:
-    """What each part's utterances were heard as in their other views."""
+def _teachers(emitted: Sequence[Emissions], views: int) -> Sequence[Emissions | None]:
+    """For each part the emissions of the other views of its utterances."""
     if views == 1:
-        return [None] * len(heard)
-    return heard[::-1] if len(heard) == 2 else [heard[0].swap_halves()]
+        return [None] * len(emitted)
+    return emitted[::-1] if len(emitted) == 2 else [emitted[0].swap_halves()]

@@ -1,4 +1,4 @@
-"""What training minimises: the loss of each head, and how far two views of a batch differ."""
+"""The training loss: CTC or CTC-CRF of each head, and the consistency of two views."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ def training_loss(
     teacher: Emissions | None = None,
     models: Mapping[HeadName, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """What is minimised, and the CTC loss of the main head, both per unit of the targets.
+    """The loss that is minimised, and the CTC loss of the main head, both per unit.
 
     Args:
-        emissions: of a batch, or of a part of it.
+        emissions: of a batch, or of a part of one.
         targets: of the main head, and of the intermediate one.
-        units: how many there are in the targets of the whole batch; the parts' losses add up.
-        config: the weights.
-        teacher: what the other view of each utterance was heard as, if there is one.
-        models: language models of units, of the heads that learn against a denominator; see
+        units: number of units in the targets of the whole batch, of each head; the losses of its
+            parts add up.
+        config: the weights of the terms.
+        teacher: emissions of the other view of each utterance, if there is one.
+        models: unit language models of the heads that have a denominator; see
             :func:`asr.training.denominator.trigram`.
     """
 
@@ -54,15 +55,14 @@ def training_loss(
 
 
 def consistency_loss(log_probs: Tensor, teacher: Tensor, lengths: Tensor) -> Tensor:
-    """How far utterances differ from other views of them, summed over their frames.
+    """The divergence of utterances from their other views, summed over frames.
 
-    A view learns from the other as it is: the Kullback-Leibler divergence D(sg(teacher) || view),
-    where sg stops the gradient (CR-CTC, arXiv 2410.05101, eq. 5, which adds that of the other
-    view).
+    The Kullback-Leibler divergence D(sg(teacher) || view), where sg stops the gradient (CR-CTC, Yao
+    et al., arXiv 2410.05101, eq. 5, where the other view's divergence is added).
 
     Args:
         log_probs: shape (utterances, frames, units).
-        teacher: of the other views, likewise.
+        teacher: of the other views, the same shape.
         lengths: frames of each utterance, shape (utterances,).
     """
     each = functional.kl_div(log_probs, teacher.detach(), reduction="none", log_target=True)

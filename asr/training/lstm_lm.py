@@ -1,4 +1,4 @@
-"""Training of recurrent language models: from texts to a model, sentence by sentence."""
+"""Training of LSTM language models on the sentences of texts."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.progress import TextColumn
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from asr.config.schema import RecurrentConfig
@@ -22,17 +20,15 @@ from asr.errors import AsrError
 from asr.neural_lm.file import BORDER
 from asr.neural_lm.network import RecurrentModel, sentence_losses
 from asr.runtime.device import autocast, choose_device, choose_precision
-from asr.runtime.files import atomic, remove
-from asr.runtime.interrupt import Interrupted, stop_signal
-from asr.runtime.progress import bar
+from asr.runtime.files import remove
 from asr.tokenizers.tokenizer import BpeTokenizer
-from asr.training.optimizers import adamw, one_cycle, set_rate
-from asr.training.state import read_record
+from asr.training.learner import Learner
+from asr.training.loop import Stretch, Training, fit
+from asr.training.state import Progress, StepLoss, TrainingState, read_stopped
 
 _LONGEST = 254  # units of a sentence; longer ones are cut
-_SAMPLE, _EVERY = 200_000, 8  # lines that units are learned from: every eighth, up to so many
+_SAMPLE, _EVERY = 200_000, 8  # lines that units are learned from at most: every eighth
 _POOL = 64  # batches whose sentences are sorted by length together
-_MEMORY = 0.99  # of the mean loss that is shown, per step
 
 
 @dataclass(frozen=True)
@@ -64,9 +60,9 @@ def train_recurrent(
 
     Args:
         texts: files as :func:`asr.corpora.text_blocks.read_blocks` takes them; they are read twice.
-        output: beside it, ``output.state`` keeps what an interrupted training goes on from.
-        resume: go on, if there is something to go on from. On the CPU the weights are then the
-            same, to the bit, as those of a training that was not interrupted.
+        output: beside it, ``output.state`` is the state of a stopped training.
+        resume: go on from the state, if there is one. On the CPU the weights are then the same, to
+            the bit, as those of a training that was not stopped.
 
     Raises:
         AsrError: a text can't be read, or is too small for so many units; training diverged; or
@@ -76,11 +72,12 @@ def train_recurrent(
     if STDIN in texts:
         raise AsrError("a recurrent model's text is read twice, which standard input can't be")
     state_path = output.with_name(output.name + ".state")
-    if state_path.exists() and not resume:
+    record = read_stopped(state_path, resume)
+    settings = config.model_dump(mode="json")
+    if record and record.get("config") != settings:
         raise AsrError(
-            f"{state_path} holds a training that was stopped; go on with --resume or delete it"
+            f"{state_path} is of a training with other settings; delete it to start anew"
         )
-    record = _read_state(state_path, config) if state_path.exists() else None
     tokenizer = BpeTokenizer.train(_sample(texts), config.units, "lm.recurrent.units")
     sentences = read_sentences(texts, tokenizer)
     if record and record["units"] != len(sentences.units):
@@ -88,57 +85,69 @@ def train_recurrent(
     torch.manual_seed(config.seed)
     device = choose_device(config.device)
     precision = choose_precision(record["precision"] if record else config.precision, device)
-    if precision == "float16":  # which needs its gradients scaled
+    if precision == "float16":  # whose gradients need scaling
         precision = "bfloat16"
     model = RecurrentModel(config, tokenizer).to(device)
-    optimizer = adamw(model.parameters(), config.peak_rate, config.weight_decay)
-    step = 0
+    origin = {"config": settings, "units": len(sentences.units), "precision": precision}
+    learner = Learner.create(model, config, precision, device)
+    state = TrainingState(state_path, origin, learner, Progress())
     if record:
-        step = record["step"]
-        model.load_state_dict(record["model"])
-        optimizer.load_state_dict(record["optimizer"])
-        torch.set_rng_state(record["random"])
-
-    def save_state() -> None:
-        with atomic(state_path) as temporary:
-            torch.save(
-                {
-                    "config": config.model_dump(mode="json"),
-                    "units": len(sentences.units),
-                    "precision": precision,
-                    "step": step,
-                    "model": model.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "random": torch.get_rng_state(),
-                },
-                temporary,
-            )
-
-    plan = [batch for epoch in range(config.epochs) for batch in _plan(sentences, config, epoch)]
-    mean = math.nan
-    with stop_signal() as stop, bar(TextColumn("{task.fields[status]}")) as display:
-        task = display.add_task("training", total=len(plan), completed=step, status="")
-        for indices in plan[step:]:
-            set_rate(optimizer, one_cycle(config.peak_rate, config.warm_up, step / len(plan)))
-            loss = _step(model, optimizer, sentences.batch(indices).to(device), precision)
-            if not math.isfinite(loss):
-                raise AsrError(f"training has diverged in step {step + 1}; lower peak_rate")
-            mean = loss if math.isnan(mean) else _MEMORY * mean + (1 - _MEMORY) * loss
-            step += 1
-            status = f"perplexity of a unit {math.exp(min(mean, 20.0)):.2f}"
-            display.update(task, completed=step, status=status)
-            if step % config.checkpoint_every == 0:
-                save_state()
-            if stop() and step < len(plan):
-                save_state()
-                raise Interrupted(f"stopped; go on with --resume (state in {state_path})")
+        if "step" in record:  # states before the common training loop
+            position = {"batch": record["step"], "step": record["step"]}
+            record = record | {"progress": position}
+        state.restore(record)
+    fit(LstmTraining(config, state, sentences))
     model.eval().save(output)
     remove(state_path)
     return model
 
 
+class LstmTraining(Training[NDArray[np.int64]]):
+    """A training in one stretch, as nothing is evaluated; a batch is indices of sentences."""
+
+    def __init__(
+        self, config: RecurrentConfig, state: TrainingState[Progress], sentences: Sentences
+    ) -> None:
+        super().__init__(config, state)
+        self.progress = state.progress
+        self.sentences = sentences
+        self.plan = [
+            batch for epoch in range(config.epochs) for batch in _plan(sentences, config, epoch)
+        ]
+
+    def finished(self) -> bool:
+        return self.progress.step >= len(self.plan)
+
+    def fraction_done(self) -> float:
+        return self.progress.step / len(self.plan)
+
+    def stretch(self) -> Stretch:
+        step, total = self.progress.step, len(self.plan)
+        return Stretch(total - step, "training", total, step)
+
+    def batches(self) -> Iterator[NDArray[np.int64]]:
+        return iter(self.plan[self.progress.step :])
+
+    def backward(self, batch: NDArray[np.int64]) -> StepLoss:
+        model = self.state.learner.model
+        device = next(model.parameters()).device
+        units = self.sentences.batch(batch).to(device)
+        following = units[:, 1:]
+        with autocast(self.state.origin["precision"], device):
+            scores = model(units[:, :-1].clamp(min=BORDER))
+        count = (following >= 0).sum()
+        loss = sentence_losses(scores, following).sum() / count
+        model.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        value = float(loss.detach())
+        return StepLoss(value, value, int(count))
+
+    def status(self, loss: float, rate: float) -> str:
+        return f"perplexity of a unit {math.exp(min(self.progress.smoothed_loss, 20.0)):.2f}"
+
+
 def read_sentences(texts: Sequence[Path], tokenizer: BpeTokenizer) -> Sentences:
-    """Reads texts, one sentence a line; one that is too long is cut into several."""
+    """Reads texts, one sentence a line; sentences that are too long are cut into several."""
     units: list[NDArray[np.uint16]] = []
     lengths: list[NDArray[np.int64]] = []
     for block in read_blocks(texts, "reading text"):
@@ -164,7 +173,7 @@ def _sample(texts: Sequence[Path]) -> list[str]:
 
 
 def _plan(sentences: Sentences, config: RecurrentConfig, epoch: int) -> Iterator[NDArray[np.int64]]:
-    """The sentences of each batch of an epoch: of like length together, in random order."""
+    """Batches of an epoch in random order, as indices of sentences of like length."""
     random = np.random.default_rng((config.seed, epoch))
     lengths = sentences.lengths() + 1  # as many are predicted
     order = random.permutation(len(sentences))
@@ -179,25 +188,3 @@ def _plan(sentences: Sentences, config: RecurrentConfig, epoch: int) -> Iterator
             pool = pool[count:]
         for index in random.permutation(len(batches)):
             yield batches[index]
-
-
-def _step(
-    model: RecurrentModel, optimizer: torch.optim.Optimizer, batch: Tensor, precision: str
-) -> float:
-    """One update of the weights; returns the mean loss of a unit."""
-    following = batch[:, 1:]
-    with autocast(precision, batch.device):
-        scores = model(batch[:, :-1].clamp(min=BORDER))
-    loss = sentence_losses(scores, following).sum() / (following >= 0).sum()
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(model.parameters(), model.config.clip_norm)
-    optimizer.step()
-    return float(loss.detach())
-
-
-def _read_state(path: Path, config: RecurrentConfig) -> dict[str, Any]:
-    record = read_record(path)
-    if record.get("config") != config.model_dump(mode="json"):
-        raise AsrError(f"{path} is of a training with other settings; delete it to start anew")
-    return record

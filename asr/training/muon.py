@@ -1,4 +1,4 @@
-"""Muon: steps that are equally long in every direction of a matrix (Jordan et al. 2024)."""
+"""Muon: orthogonalised momentum, one matrix per gate (Jordan et al. 2024)."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _LIKE_ADAMW = 0.2  # root mean square of a step of AdamW at rate 1 (Liu et al., 
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose singular values are all brought near 1; weights are decayed as by AdamW.
+    """Nesterov momentum whose singular values are brought near 1; weight decay as in AdamW.
 
-    A recurrent layer's matrices hold a map for each gate, one below the other. Each is a matrix of
-    its own here: no gate's gradient shortens another's step, and the products are smaller. Those of
-    one shape are multiplied together. (torch.optim.Muon takes whole matrices, one at a time.)
+    A recurrent layer's matrix holds one map per gate, stacked by rows. Each map is orthogonalised
+    on its own: no gate's gradient shortens another's step, and the products are smaller. Maps of
+    one shape are multiplied in one batch. (torch.optim.Muon takes whole matrices, one at a time.)
 
     Args:
-        matrices: each with the number of maps that it holds; they have equally many rows.
-        rate: of AdamW for the same weights: steps are as long as its own.
-        weight_decay: as AdamW's.
-        momentum: Nesterov's.
-        dtype: of the products.
+        matrices: each with its number of maps, which have equally many rows.
+        rate: learning rate on the scale of AdamW: updates have the same root mean square.
+        weight_decay: decoupled weight decay.
+        momentum: decay of the momentum.
+        dtype: of the matrix products.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrices: Tensor, dtype: torch.dtype) -> Tensor:
-    """Nearly the closest matrices whose singular values are all 1, by Newton-Schulz iterations.
+    """The nearest matrices with singular values near 1, by Newton-Schulz iterations.
 
     Args:
         matrices: shape (matrices, rows, columns).
-        dtype: in which they are multiplied.
+        dtype: of the products.
 
     Returns:
         float32 of the same shape.

@@ -1,4 +1,4 @@
-"""How weights follow their gradients, in every training of this project."""
+"""Optimisers (AdamW, Muon) for the weights of a network, and the learning rate schedule."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def make_optimizers(
     weight_decay: float,
     dtype: torch.dtype = torch.bfloat16,
 ) -> tuple[torch.optim.Optimizer, ...]:
-    """The optimizers that share the weights of an acoustic model.
+    """The optimisers that share the weights of a network.
 
-    Muon takes the matrices that lie between hidden layers; AdamW has the rest, or with the name
-    ``adamw`` everything.
+    Muon updates the matrices between hidden layers and AdamW the rest; with the name ``adamw``
+    AdamW updates everything.
 
     Args:
-        dtype: in which Muon multiplies.
+        dtype: of Muon's matrix products.
     """
     tables = _tables(model)
     if name == "adamw":
-        return (adamw(model.parameters(), rate, weight_decay, tables),)
+        return (_adamw(model.parameters(), rate, weight_decay, tables),)
     maps = _maps(model)
     hidden = {
         parameter: maps.get(parameter, 1)
@@ -40,10 +40,10 @@ def make_optimizers(
     }
     others = [parameter for parameter in model.parameters() if parameter not in hidden]
     muon = Muon(hidden, rate, weight_decay, dtype=dtype)
-    return muon, adamw(others, rate, weight_decay, tables)
+    return muon, _adamw(others, rate, weight_decay, tables)
 
 
-def adamw(
+def _adamw(
     parameters: Iterable[Tensor],
     rate: float,
     weight_decay: float,
@@ -52,7 +52,7 @@ def adamw(
     """AdamW (Loshchilov and Hutter 2019); biases and normalisation are not decayed.
 
     Args:
-        tables: parameters that are several vectors, none of them a matrix; not decayed either.
+        tables: two-dimensional parameters that are no matrices; not decayed either.
     """
     parameters = list(parameters)
     matrices = {p for p in parameters if p.ndim > 1}.difference(tables)
@@ -63,17 +63,11 @@ def adamw(
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), fused=True)
 
 
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Makes ``rate`` the learning rate of the next step."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-
-
 def one_cycle(peak_rate: float, warm_up: float, done: float) -> float:
-    """The rate when the fraction ``done`` of all training is over.
+    """The learning rate when the fraction ``done`` of a training is over.
 
-    It rises in a line to the peak during the fraction ``warm_up`` and falls along half a cosine to
-    zero (Smith 2018).
+    The rate rises in a line to its peak during the fraction ``warm_up``, then falls along half a
+    cosine to zero (Smith 2018).
     """
     if done < warm_up:
         return peak_rate * max(done / warm_up, 1e-3)
@@ -82,14 +76,14 @@ def one_cycle(peak_rate: float, warm_up: float, done: float) -> float:
 
 
 def _tables(model: nn.Module) -> set[Tensor]:
-    """What has two dimensions but multiplies nothing: biases by distance, peepholes by gate."""
+    """Two-dimensional parameters that are no matrices: biases by distance, peepholes by gate."""
     modules = list(model.modules())
     biases = {module.bias for module in modules if isinstance(module, LocalAttention)}
     return biases | {module.p for module in modules if isinstance(module, PeepholeLstm)}
 
 
 def _maps(model: nn.Module) -> dict[Tensor, int]:
-    """How many maps a matrix of a recurrent layer holds, one for each gate."""
+    """The number of maps in each matrix of a recurrent layer, one for each gate."""
     maps: dict[Tensor, int] = {}
     for module in model.modules():
         if isinstance(module, nn.RNNBase):

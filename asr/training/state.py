@@ -1,29 +1,27 @@
 """The training state: all that a run needs to go on as if it had never stopped.
 
-It is a single file beside the model's folder, replaced whole, so a run killed at any moment finds
-the last one intact. What follows from the recipe (learning rate, batches, augmentation) is not in
-it; what chance and arithmetic have made (weights, moments, random states, position) is, and so are
-the units, and a digest of the training data by which changed ones are known.
+A state is a single file beside the model, replaced whole, so a run killed at any moment finds the
+last one intact. It holds what chance and arithmetic have made (weights, moments, random states,
+position), and what the run was made from (settings, units, digests of data), by which another run
+is recognised. What follows from these (learning rate, batches, augmentation) is not saved.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
-from torch import nn
-from torch.amp.grad_scaler import GradScaler
-from torch.optim.swa_utils import AveragedModel
 
 from asr.config.loading import validate
-from asr.config.schema import Recipe, TrainConfig
+from asr.config.schema import Recipe
 from asr.errors import AsrError
 from asr.runtime.files import atomic
-from asr.tokenizers.tokenizer import Tokenizer
+from asr.training.learner import Learner
 
-# May differ between the two halves of a run: they don't change what is trained.
+# Settings that may differ between the two halves of a run: they don't change its weights.
 _FREE = {
     "data": {"cache", "test", "tune", "tables", "corpora"},
     "train": {"checkpoint_every", "workers"},
@@ -33,105 +31,101 @@ _FREE = {
     "lm": None,
 }
 
-_NOTHING_YET = 0.9  # a WER above says nothing: it goes up and down while a model begins to spell
+_SMOOTHING = 0.99  # of the smoothed loss, per step
+
+
+@dataclass(frozen=True)
+class StepLoss:
+    """The loss of one batch."""
+
+    total: float  # minimised, per unit
+    main: float  # of the main head alone, per unit; shown
+    units: int  # in the targets of the batch
 
 
 @dataclass
 class Progress:
-    """Where a run stands."""
+    """The position of a run. An epoch is the stretch between two evaluations."""
 
-    earlier: int = 0  # epochs of the stages before, whose draws are not drawn again
     epoch: int = 0  # epochs finished
-    batch: int = 0  # batches of the current epoch finished
+    batch: int = 0  # batches finished in the current epoch
     step: int = 0  # batches finished in all
-    seconds: float = 0.0  # of audio heard in the current epoch
-    wall: float = 0.0  # seconds spent on the current epoch
+    wall: float = 0.0  # seconds spent on the steps of the current epoch
     loss: float = 0.0  # summed over the units of the current epoch
     units: int = 0
+    smoothed_loss: float = math.nan  # exponentially, over steps
     bad_steps: int = 0  # steps skipped because something was not finite
     bad_in_a_row: int = 0
-    best_wer: float = float("inf")
-    history: list[dict[str, float]] = field(default_factory=list)  # one entry an epoch
+    history: list[dict[str, float]] = field(default_factory=list)  # an entry for each evaluation
 
-    def finished(self, config: TrainConfig) -> bool:
-        """Whether all epochs are done, or as many as its patience bears brought nothing."""
-        return self.epoch >= config.epochs or 0 < config.patience <= self.epochs_since_best()
-
-    def epochs_since_best(self) -> int:
-        """How many epochs lie behind the last one with the fewest word errors."""
-        errors = [min(entry["dev_wer"], _NOTHING_YET) for entry in reversed(self.history)]
-        return errors.index(min(errors)) if errors else 0
+    def count(self, loss: StepLoss) -> None:
+        """Adds the loss of a step that updated the weights."""
+        self.loss += loss.main * loss.units
+        self.units += loss.units
+        if math.isnan(self.smoothed_loss):
+            self.smoothed_loss = loss.main
+        else:
+            self.smoothed_loss = _SMOOTHING * self.smoothed_loss + (1 - _SMOOTHING) * loss.main
+        self.bad_in_a_row = 0
 
     def start_epoch(self) -> None:
-        self.batch, self.units, self.seconds, self.wall, self.loss = 0, 0, 0.0, 0.0, 0.0
+        """Ends the current epoch."""
+        self.epoch += 1
+        self.batch, self.units, self.wall, self.loss = 0, 0, 0.0, 0.0
+
+
+ProgressType = TypeVar("ProgressType", bound=Progress)
 
 
 @dataclass
-class TrainingState:
-    """The objects whose contents are saved, and the position of the run."""
+class TrainingState(Generic[ProgressType]):
+    """The objects whose contents are saved."""
 
-    recipe: Recipe
-    precision: str
-    tokenizers: tuple[Tokenizer, Tokenizer]  # of the main head, and of the intermediate one
-    data: str  # digest of the training set
-    model: nn.Module
-    averaged: AveragedModel
-    optimizers: tuple[torch.optim.Optimizer, ...]
-    scaler: GradScaler
-    progress: Progress
+    path: Path
+    origin: dict[str, Any]  # what the run was made from, as plain values; saved by these keys
+    learner: Learner
+    progress: ProgressType
 
-    def save(self, path: Path) -> None:
+    def save(self) -> None:
         record = {
-            "recipe": self.recipe.model_dump(mode="json"),
-            "precision": self.precision,
-            "tokenizers": [tokenizer.to_json() for tokenizer in self.tokenizers],
-            "data": self.data,
-            "model": self.model.state_dict(),
-            "averaged": self.averaged.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "scaler": self.scaler.state_dict(),
+            **self.origin,
+            **self.learner.state_dict(),
             "progress": asdict(self.progress),
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         }
-        with atomic(path) as temporary:
+        with atomic(self.path) as temporary:
             torch.save(record, temporary)
 
     def restore(self, record: dict[str, Any]) -> None:
-        """Takes over what :func:`read_state` read.
+        """Takes over what :func:`read_record` read.
 
         Raises:
-            AsrError: it was trained on other data, or can't be gone on from by this version.
+            AsrError: this version can't go on from the state.
         """
-        if record.get("data", self.data) != self.data:  # the earliest states don't say
-            raise AsrError(
-                f"the training data of the run in {self.recipe.folder} have changed since it was "
-                "started (utterances, transcripts or audio); restore them to resume it, or start "
-                "anew with another output"
-            )
-        self.model.load_state_dict(record["model"])
-        self.averaged.load_state_dict(record["averaged"])
-        # Before there was a choice of optimizers a state had one.
-        saved = record["optimizers"] if "optimizers" in record else [record["optimizer"]]
-        for optimizer, contents in zip(self.optimizers, saved, strict=True):
-            try:
-                optimizer.load_state_dict(contents)
-            except ValueError as error:  # biases of attention and peepholes were once decayed
-                raise AsrError(
-                    f"the run in {self.recipe.folder} was started by an earlier version that "
-                    "decayed other weights; finish it with that one, or start anew with another "
-                    "output"
-                ) from error
-            # A fused step walks through memory: moments must lie there as their weights do.
-            for weight, moments in optimizer.state.items():
-                for name, moment in moments.items():
-                    if moment.shape == weight.shape:
-                        moments[name] = torch.empty_like(weight).copy_(moment)
-        self.scaler.load_state_dict(record["scaler"])
-        vars(self.progress).update(asdict(Progress(**record["progress"])))
+        try:
+            self.learner.load_state_dict(record)
+        except AsrError as error:
+            raise AsrError(f"the run in {self.path.parent} {error}") from error
+        vars(self.progress).update(asdict(type(self.progress)(**record["progress"])))
         torch.set_rng_state(record["random"])
-        if record["random_cuda"] and torch.cuda.is_available():
+        if record.get("random_cuda") and torch.cuda.is_available():
             torch.cuda.set_rng_state_all(record["random_cuda"])
+
+
+def read_stopped(path: Path, resume: bool) -> dict[str, Any] | None:
+    """The state of a training that leaves one only if it is stopped; None without a file.
+
+    Raises:
+        AsrError: the training is not to be resumed, or the file is damaged.
+    """
+    if not path.exists():
+        return None
+    if not resume:
+        raise AsrError(
+            f"{path} holds a training that was stopped; go on with --resume or delete it"
+        )
+    return read_record(path)
 
 
 def read_state(path: Path, recipe: Recipe) -> dict[str, Any]:

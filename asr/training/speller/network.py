@@ -1,4 +1,4 @@
-"""A model with the weights of another one, and with what that one lacks."""
+"""Adds a speller to a trained model, optionally factorising its input matrices (truncated SVD)."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ def with_speller(
     speller: SpellerConfig,
     bottleneck: int = 0,
 ) -> AcousticModel:
-    """The same encoder, untrained from there on to the main head.
+    """A model with the encoder of ``model`` and an untrained speller and main head.
 
     Args:
-        units: of the main head.
-        intermediate_units: of the other one.
-        speller: its shape.
-        bottleneck: of the encoder; 0 for that of ``model``. The large matrices are then replaced by
-            the products of two small ones that are nearest to them (Eckart and Young 1936).
+        units: number of units of the main head.
+        intermediate_units: number of units of the intermediate head.
+        speller: shape of the speller.
+        bottleneck: rank of the encoder's input matrices; 0 for that of ``model``. Full matrices
+            are replaced by the products of rank ``bottleneck`` nearest to them (Eckart and Young
+            1936).
 
     Raises:
         AsrError: ``model`` has bottlenecks of another width already, or no wider layers.
     """
     encoder = model.config.encoder
     width = bottleneck or encoder.bottleneck
-    split = width != encoder.bottleneck
-    if split and (encoder.bottleneck or width >= min(model.encoder.widths)):
+    factorise = width != encoder.bottleneck
+    if factorise and (encoder.bottleneck or width >= min(model.encoder.widths)):
         raise AsrError(
             f"speller.bottleneck={bottleneck} narrows nothing in this model; lower it, or set it "
             "to 0 to leave the encoder as it is"
@@ -41,9 +42,9 @@ def with_speller(
     config = model.config.model_copy(update={"encoder": encoder, "speller": speller})
     new = AcousticModel(config, units, intermediate_units)
     weights = model.state_dict()
-    if split:
+    if factorise:
         for layer in range(1, encoder.layers):
-            weights |= _split(weights, layer, width)
+            weights |= _factorised(weights, layer, width)
     own = new.state_dict()
     new.load_state_dict(
         own | {k: v for k, v in weights.items() if k in own and not _is_main_head(k)}
@@ -55,8 +56,8 @@ def _is_main_head(key: str) -> bool:
     return key.startswith(("head.", "speller."))
 
 
-def _split(weights: dict[str, Tensor], layer: int, width: int) -> dict[str, Tensor]:
-    """What a layer reads its inputs with, in all gates and directions, as two matrices."""
+def _factorised(weights: dict[str, Tensor], layer: int, width: int) -> dict[str, Tensor]:
+    """Factorises the input matrices of a layer, all gates and directions together."""
     prefix = f"encoder.layers.{layer}."
     names = [k for k in weights if k.startswith(prefix) and k.endswith("weight_ih_l0")]
     if not names:

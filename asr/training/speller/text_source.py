@@ -1,4 +1,4 @@
-"""Sentences of texts, drawn at random, and how they would be said."""
+"""Sentences of texts, sampled at random, and pronunciations of them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from asr.lexicon.pronouncer import english
 from asr.tokenizers.tokenizer import PhoneTokenizer, Tokenizer, UnrepresentableText
 
 _SHORTEST, _LONGEST = 4, 36  # words; of a longer sentence a part is taken
-_USUAL = 0.6  # how often a word is said as it usually is, and else in any of its ways
+_FIRST = 0.6  # probability of a word's first pronunciation; otherwise any of them is drawn
 
 
 class Sentences:
-    """Texts in memory.
+    """The sentences of texts, in memory.
 
     Args:
         texts: files as :func:`asr.corpora.text_blocks.read_blocks` takes them.
@@ -35,13 +35,13 @@ class Sentences:
     def __len__(self) -> int:
         return len(self._starts)
 
-    def sample(self, count: int) -> list[str]:
-        """So many of them, or all, evenly spaced."""
+    def spread(self, count: int) -> list[str]:
+        """At most ``count`` sentences, evenly spaced."""
         count = min(count, len(self))
         return [self._line(i * len(self) // count) for i in range(count)]
 
-    def draw(self, random: np.random.Generator) -> str:
-        """One of them, or a part of it."""
+    def sample(self, random: np.random.Generator) -> str:
+        """A random sentence, or a part of it."""
         words = self._line(int(random.integers(len(self)))).split()
         wanted = int(random.integers(_SHORTEST, _LONGEST, endpoint=True))
         start = int(random.integers(max(1, len(words) - wanted + 1)))
@@ -51,34 +51,38 @@ class Sentences:
         return self._text[self._starts[index] : self._ends[index]].decode("ascii")
 
 
-class Reader:
-    """Says a text in the units of a head: words that have several pronunciations in any of them."""
+class PronunciationSampler:
+    """Texts in the units of a head, phones or characters; of several pronunciations one is drawn.
+
+    Args:
+        tokenizer: of the head.
+    """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
         self._index = {unit: index for index, unit in enumerate(tokenizer.units)}
         self._known: dict[str, list[list[int]]] = {}
 
-    def read(self, text: str, random: np.random.Generator) -> list[int]:
+    def sample(self, text: str, random: np.random.Generator) -> list[int]:
         """Indices of units.
 
         Raises:
-            UnrepresentableText: a word can't be said.
+            UnrepresentableText: a word has no pronunciation.
         """
         if self._tokenizer.kind != PhoneTokenizer.kind:
             return self._tokenizer.encode(text)
         units: list[int] = []
         for word in text.split():
-            ways = self._ways(word)
-            usual = len(ways) == 1 or random.random() < _USUAL
-            way = ways[0] if usual else ways[int(random.integers(len(ways)))]
-            units += [self._index[" "], *way] if units else way
+            known = self._pronunciations(word)
+            first = len(known) == 1 or random.random() < _FIRST
+            chosen = known[0] if first else known[int(random.integers(len(known)))]
+            units += [self._index[" "], *chosen] if units else chosen
         return units
 
-    def _ways(self, word: str) -> list[list[int]]:
+    def _pronunciations(self, word: str) -> list[list[int]]:
         if word not in self._known:
-            said = english().pronounce(word).pronunciations
-            self._known[word] = [[self._index[unit] for unit in way.units] for way in said]
+            found = english().pronounce(word).pronunciations
+            self._known[word] = [[self._index[unit] for unit in each.units] for each in found]
         if not self._known[word]:
             raise UnrepresentableText(word)
         return self._known[word]

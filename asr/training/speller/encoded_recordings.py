@@ -1,4 +1,4 @@
-"""What an encoder says of a training set, kept in a file while a speller learns from it."""
+"""The encoder outputs of a training set, kept in a file while a speller is trained on them."""
 
 from __future__ import annotations
 
@@ -19,25 +19,31 @@ from asr.runtime.progress import track
 from asr.runtime.torch_pair import torchaudio
 from asr.tokenizers.tokenizer import BLANK
 from asr.training.dataset import Draw, TrainingSet, plan_epoch
-from asr.training.speller.bank import Bank
+from asr.training.speller.segment_inventory import SegmentInventory
 
 _BATCH_SECONDS = 320.0
 
 
 @dataclass(frozen=True)
-class Recordings:
-    """A bank of recordings, and which utterance each of its entries is."""
+class EncodedRecordings:
+    """Recordings as entries of a segment inventory."""
 
-    bank: Bank
-    frames: list[tuple[int, int]]  # of each entry, the first and the one behind the last
-    utterances: list[int]
+    inventory: SegmentInventory
+    frames: list[tuple[int, int]]  # of each entry, its first frame and the one behind its last
+    utterances: list[int]  # the utterance of each entry
 
 
 @contextmanager
-def heard(
-    model: AcousticModel, training: TrainingSet, versions: int, seed: int, path: Path
-) -> Iterator[Recordings]:
-    """Lets the encoder hear a training set, with dropout, and keeps what it says in ``path``.
+def encode_recordings(
+    model: AcousticModel, training_set: TrainingSet, versions: int, seed: int, path: Path
+) -> Iterator[EncodedRecordings]:
+    """Encodes a training set, with augmentation and dropout, into the file ``path``.
+
+    The file is deleted at the end of the context.
+
+    Args:
+        versions: times that each recording is encoded.
+        seed: of augmentation and dropout.
 
     Raises:
         AsrError: the file can't be written.
@@ -45,7 +51,7 @@ def heard(
     plan = [
         draws
         for version in range(versions)
-        for draws in plan_epoch(training, seed, version, _BATCH_SECONDS)
+        for draws in plan_epoch(training_set, seed, version, _BATCH_SECONDS)
     ]
     entries: list[tuple[int, NDArray[np.integer]]] = []
     utterances = []
@@ -54,32 +60,37 @@ def heard(
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with open(path, "wb") as file:
-                for draws in track(plan, "hearing the recordings", len(plan)):
-                    said = _hear(model, training, draws, generator)
-                    for draw, (rows, spoken) in zip(draws, said, strict=True):
+                for draws in track(plan, "encoding the recordings", len(plan)):
+                    encoded = _encode(model, training_set, draws, generator)
+                    for draw, (rows, units) in zip(draws, encoded, strict=True):
                         file.write(rows.numpy().tobytes())
-                        entries.append((len(rows), spoken.numpy()))
+                        entries.append((len(rows), units.numpy()))
                         utterances.append(draw.index)
         except OSError as error:
             raise AsrError(f"{path} can't be written: {error.strerror or error}") from error
         kept = np.memmap(path, np.float16, "r").reshape(-1, model.encoder.widths[-1])
         ends = np.cumsum([frames for frames, _ in entries]).tolist()
         spans = list(zip([0, *ends[:-1]], ends, strict=True))
-        yield Recordings(Bank.of(kept, entries), spans, utterances)
+        yield EncodedRecordings(SegmentInventory.build(kept, entries), spans, utterances)
     finally:
         remove(path)
 
 
 @torch.inference_mode()
-def _hear(
+def _encode(
     model: AcousticModel,
-    training: TrainingSet,
+    training_set: TrainingSet,
     draws: Sequence[Draw],
     generator: torch.Generator,
 ) -> list[tuple[Tensor, Tensor]]:
-    """For each utterance what the encoder's last layer says, and the path of its units."""
+    """Each utterance's outputs of the last encoder layer, and the CTC path of its text.
+
+    Returns:
+        Pairs of shapes (frames, width) and (emissions,), the path from forced alignment with the
+        intermediate head.
+    """
     assert model.intermediate_head is not None
-    features, lengths = training[draws].features()
+    features, lengths = training_set[draws].features()
     x, lengths = model.front_end(features, lengths)
     before_dropout: list[Tensor] = []
     hook = model.encoder.norms[-1].register_forward_hook(
@@ -88,13 +99,13 @@ def _hear(
     with dropout_generator(generator):
         layers = model.encoder.train()(x, lengths)
     hook.remove()
-    middle = model.intermediate_head(layers[model.config.intermediate_layer - 1])
+    intermediate = model.intermediate_head(layers[model.config.intermediate_layer - 1])
     top = before_dropout[0].transpose(0, 1).half()
-    found = []
+    stacked = model.encoder.frames_stacked(model.config.encoder.layers)
+    encoded = []
     for row, (length, draw) in enumerate(zip(lengths.tolist(), draws, strict=True)):
-        log_probs = middle[row : row + 1, : length * model.config.emissions]
-        units = torch.tensor([training.intermediate[draw.index]], dtype=torch.int32)
+        log_probs = intermediate[row : row + 1, : length * model.config.emissions]
+        units = torch.tensor([training_set.intermediate[draw.index]], dtype=torch.int32)
         path, _ = torchaudio.functional.forced_align(log_probs.contiguous(), units, blank=BLANK)
-        stacked = model.encoder.frames_stacked(model.config.encoder.layers)
-        found.append((top[row, : -(-length // stacked)], path[0]))
-    return found
+        encoded.append((top[row, : -(-length // stacked)], path[0]))
+    return encoded
