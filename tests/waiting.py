@@ -3,7 +3,7 @@
 import time
 
 
-def wait_until(condition, seconds=120):
+def wait_until(condition, seconds=600):
     """Returns once ``condition()`` is true; fails after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not condition():
