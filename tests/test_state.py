@@ -1,5 +1,7 @@
 """The training state: what it takes over from the file that it was saved to."""
 
+import resource
+
 import pytest
 import torch
 
@@ -98,3 +100,28 @@ def test_a_state_from_before_the_choice_of_optimizers_is_taken_over(tmp_path):
         resumed.learner.model.parameters(), state.learner.model.parameters(), strict=True
     ):
         assert torch.equal(ours, theirs)
+
+
+def test_a_full_disk_is_one_sentence_and_the_state_before_stays(tmp_path):
+    state = fresh(tmp_path)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = 1000  # bytes of a file; beyond it a write fails, as on a full disk
+
+    def save():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limit[1]))
+        try:
+            state.save()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+    with pytest.raises(AsrError, match=r"state\.pt can't be written: .*; no state has been saved"):
+        save()
+    assert not list(tmp_path.iterdir())
+    state.progress.step = 3
+    state.save()
+    before = state.path.read_bytes()
+    state.progress.step = 4
+    with pytest.raises(AsrError, match=r"can't be written: File too large; the state of step 3"):
+        save()
+    assert state.path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [state.path]

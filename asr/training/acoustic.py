@@ -44,6 +44,7 @@ from asr.training.dev_set import DevSet
 from asr.training.gradients import backward
 from asr.training.initial_model import make_model, make_tokenizers
 from asr.training.learner import Learner
+from asr.training.lock import sole_training
 from asr.training.loop import Stretch, Training, fit
 from asr.training.state import Progress, StepLoss, TrainingState, read_state
 
@@ -64,10 +65,15 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             stopped.
 
     Raises:
-        AsrError: the data or the recipe won't do, a model would be overwritten, or the training
-            diverged.
+        AsrError: the data or the recipe won't do, a model would be overwritten, another process
+            trains into the same folder, or the training diverged.
         Interrupted: Ctrl-C; the state is saved.
     """
+    with sole_training(recipe.folder / STATE):
+        return _train(recipe, resume)
+
+
+def _train(recipe: Recipe, resume: bool) -> Path:
     record = _read_run(recipe, resume)
     if record and AcousticProgress(**record["progress"]).finished(recipe.train):
         return recipe.folder / MODEL

@@ -23,6 +23,7 @@ from asr.runtime.device import autocast, choose_device, choose_precision
 from asr.runtime.files import remove
 from asr.tokenizers.tokenizer import BpeTokenizer
 from asr.training.learner import Learner
+from asr.training.lock import sole_training
 from asr.training.loop import Stretch, Training, fit
 from asr.training.state import Progress, StepLoss, TrainingState, read_stopped
 
@@ -65,13 +66,23 @@ def train_recurrent(
             the bit, as those of a training that was not stopped.
 
     Raises:
-        AsrError: a text can't be read, or is too small for so many units; training diverged; or
-            it was stopped before and is not to be resumed.
+        AsrError: a text can't be read, or is too small for so many units; training diverged, was
+            stopped before and is not to be resumed, or runs in another process.
         Interrupted: Ctrl-C; the state is saved.
     """
     if STDIN in texts:
         raise AsrError("a recurrent model's text is read twice, which standard input can't be")
     state_path = output.with_name(output.name + ".state")
+    with sole_training(state_path):
+        model = _train(texts, state_path, config, resume)
+        model.eval().save(output)
+        remove(state_path)
+    return model
+
+
+def _train(
+    texts: Sequence[Path], state_path: Path, config: RecurrentConfig, resume: bool
+) -> RecurrentModel:
     record = read_stopped(state_path, resume)
     settings = config.model_dump(mode="json")
     if record and record.get("config") != settings:
@@ -97,8 +108,6 @@ def train_recurrent(
             record = record | {"progress": position}
         state.restore(record)
     fit(LstmTraining(config, state, sentences))
-    model.eval().save(output)
-    remove(state_path)
     return model
 
 

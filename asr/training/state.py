@@ -85,8 +85,14 @@ class TrainingState(Generic[ProgressType]):
     origin: dict[str, Any]  # what the run was made from, as plain values; saved by these keys
     learner: Learner
     progress: ProgressType
+    saved_step: int | None = None  # the step of the state in the file
 
     def save(self) -> None:
+        """Saves the state.
+
+        Raises:
+            AsrError: it can't be written; the state before it stays.
+        """
         record = {
             **self.origin,
             **self.learner.state_dict(),
@@ -94,8 +100,16 @@ class TrainingState(Generic[ProgressType]):
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         }
-        with atomic(self.path) as temporary:
-            torch.save(record, temporary)
+        try:
+            _write(record, self.path)
+        except AsrError as error:
+            if self.saved_step is None:
+                raise AsrError(f"{error}; no state has been saved yet") from error
+            raise AsrError(
+                f"{error}; the state of step {self.saved_step} stays there: go on with --resume "
+                "when it can"
+            ) from error
+        self.saved_step = self.progress.step
 
     def restore(self, record: dict[str, Any]) -> None:
         """Takes over what :func:`read_record` read.
@@ -108,9 +122,21 @@ class TrainingState(Generic[ProgressType]):
         except AsrError as error:
             raise AsrError(f"the run in {self.path.parent} {error}") from error
         vars(self.progress).update(asdict(type(self.progress)(**record["progress"])))
+        self.saved_step = self.progress.step
         torch.set_rng_state(record["random"])
         if record.get("random_cuda") and torch.cuda.is_available():
             torch.cuda.set_rng_state_all(record["random_cuda"])
+
+
+def _write(record: dict[str, Any], path: Path) -> None:
+    """Writes what :func:`read_record` reads, atomically."""
+    with atomic(path) as temporary, open(temporary, "wb") as file:
+        try:
+            torch.save(record, file)
+        except RuntimeError as error:  # torch hides a full disk behind an error of its own
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
 
 def read_stopped(path: Path, resume: bool) -> dict[str, Any] | None:

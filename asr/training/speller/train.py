@@ -28,6 +28,7 @@ from asr.training.dataset import TrainingSet, load_training_set
 from asr.training.dev_set import DevSet
 from asr.training.gradients import set_gradients
 from asr.training.learner import Learner
+from asr.training.lock import sole_training
 from asr.training.loop import Stretch, Training, fit
 from asr.training.speller.encoded_recordings import encode_recordings
 from asr.training.speller.examples import Example, ExampleBatch, ExampleSource
@@ -58,10 +59,18 @@ def train_speller(
             as those of a training that was not stopped.
 
     Raises:
-        AsrError: the model, the data or a text won't do, training diverged, or it was stopped
-            before and is not to be resumed.
+        AsrError: the model, the data or a text won't do, or training diverged, was stopped before
+            and is not to be resumed, or runs in another process.
         Interrupted: Ctrl-C; the state is saved.
     """
+    state_path = output.with_name(output.name + ".state")
+    with sole_training(state_path):
+        _train(recipe, source, output, texts, resume)
+        remove(state_path)
+    return output
+
+
+def _train(recipe: Recipe, source: Path, output: Path, texts: Sequence[Path], resume: bool) -> None:
     config = recipe.speller or SpellerRecipe()
     state_path = output.with_name(output.name + ".state")
     record = read_stopped(state_path, resume)
@@ -96,8 +105,6 @@ def train_speller(
     last = state.progress.history[-1]
     card = speller_card(recipe, config, source, len(dev_set), parameters, last)
     save_model(output, checkpoint, card)
-    remove(state_path)
-    return output
 
 
 @dataclass
