@@ -23,7 +23,8 @@ from typing import Any
 import asr
 from asr.acoustic.card import with_results
 from asr.acoustic.folder import CARD, WEIGHTS, open_model
-from asr.config.schema import DataConfig, Recipe
+from asr.config.data import DataConfig
+from asr.config.schema import Recipe
 from asr.corpora import folder, librispeech, named
 from asr.corpora.manifest import read_manifest
 from asr.corpora.summary import print_summary

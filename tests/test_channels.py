@@ -7,7 +7,7 @@ import pytest
 
 from asr.audio import degradation as channels
 from asr.audio.read import SAMPLE_RATE, load_audio
-from asr.config.schema import AugmentConfig
+from asr.config.data import AugmentConfig
 from asr.corpora.manifest import read_manifest, write_manifest
 from asr.training.augmentation import change_channel
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from asr.config.schema import AugmentConfig, DataConfig
+from asr.config.data import AugmentConfig, DataConfig
 from asr.corpora.manifest import write_manifest
 from asr.errors import AsrError
 from asr.features.log_mel import extract

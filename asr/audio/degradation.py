@@ -1,6 +1,6 @@
 """Simulated degradation of recordings: noise, reverberation, telephone, level, tempo, pitch.
 
-Used by training augmentation (:class:`asr.config.schema.AugmentConfig`), and by scripts/degrade for
+Used by training augmentation (:class:`asr.config.data.AugmentConfig`), and by scripts/degrade for
 test sets.
 """
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from asr.audio import degradation as channels
 from asr.audio.read import SAMPLE_RATE, Samples
-from asr.config.schema import AugmentConfig
+from asr.config.data import AugmentConfig
 from asr.features.mel import FRAMES_PER_SECOND
 from asr.runtime.torch_pair import torchaudio
 

@@ -21,7 +21,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
 from asr.audio.read import SAMPLE_RATE
-from asr.config.schema import AugmentConfig, DataConfig
+from asr.config.data import AugmentConfig, DataConfig
 from asr.corpora.manifest import Utterance, read_manifest
 from asr.errors import AsrError
 from asr.features.mel import feature_frames

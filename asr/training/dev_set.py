@@ -8,7 +8,7 @@ import torch
 
 from asr.acoustic.checkpoint import Checkpoint
 from asr.audio.read import Samples
-from asr.config.schema import DataConfig
+from asr.config.data import DataConfig
 from asr.corpora.manifest import Utterance
 from asr.decoding import GreedyDecoder
 from asr.inference.torch_engine import TorchEngine
