@@ -17,6 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from waiting import wait_until
 
 from asr.acoustic.checkpoint import Checkpoint, load_model, save_model
+from asr.acoustic.folder import open_model
 from asr.acoustic.network import AcousticModel
 from asr.config.loading import load_recipe
 from asr.config.schema import TrainConfig
@@ -346,6 +347,28 @@ def test_a_stage_starts_from_the_model_of_another(recipe_path, tmp_path, undistu
     before = weights(undisturbed)
     for name, tensor in load_file(model / "model.safetensors").items():
         torch.testing.assert_close(tensor, before[name], atol=1e-3, rtol=1e-3)
+
+
+def test_with_the_weights_of_another_model_come_its_bpe_units(recipe_path, tmp_path):
+    """They were learned from other texts: units learned here would not fit the head."""
+    bundled = open_model()
+    settings = [
+        f"output={tmp_path / 'run'}",
+        f"init_from={bundled.path}",
+        f"model={bundled.config.model_dump_json()}",
+        "units={kind: bpe, size: 2000, intermediate: phones}",
+        "train.epochs=1",
+        "train.peak_rate=1e-12",
+        "train.average_decay=0",
+        "train.denominator_weight=0",
+        "train.batch_seconds=100",
+    ]
+    trained = open_model(train(load_recipe(recipe_path, settings)))
+    assert trained.tokenizer.to_json() == bundled.tokenizer.to_json()
+    (stated,) = read_state(tmp_path / "run" / STATE, load_recipe(recipe_path, settings))[
+        "progress"
+    ]["history"]
+    assert stated["dev_wer"] < 0.5  # chance would be above 0.9
 
 
 def test_the_stages_of_a_recipe_are_trained_in_turn(recipe_path, tmp_path):

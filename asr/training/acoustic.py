@@ -294,7 +294,7 @@ def _set_up(
     device = choose_device(config.device)
     precision = choose_precision(record["precision"] if record else config.precision, device)
     torch.manual_seed(recipe.seed)
-    tokenizers = make_tokenizers(recipe, record)
+    tokenizers = make_tokenizers(recipe, record, init_from)
     model = make_model(recipe, tokenizers, init_from).to(device)
     training_set, problems = load_training_set(
         recipe.data, recipe.augment, tokenizers, recipe.model.mel_bins, model.output_length

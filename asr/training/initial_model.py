@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from asr.acoustic.folder import find_model, read_weights
+from asr.acoustic.folder import find_model, open_model, read_weights
 from asr.acoustic.network import AcousticModel
 from asr.config.schema import Recipe, UnitKind
 from asr.errors import AsrError
@@ -22,17 +22,28 @@ from asr.tokenizers.tokenizer import (
 from asr.training.dataset import read_manifests
 
 
-def make_tokenizers(recipe: Recipe, record: dict[str, Any] | None) -> tuple[Tokenizer, Tokenizer]:
+def make_tokenizers(
+    recipe: Recipe, record: dict[str, Any] | None, init_from: str | None = None
+) -> tuple[Tokenizer, Tokenizer]:
     """The tokenizers of the main head and of the intermediate one.
 
     Args:
         record: the state of a run that is resumed, whose units are kept.
+        init_from: a model whose BPE units are kept with the weights of its heads, where the
+            recipe asks for as many.
+
+    Raises:
+        AsrError: ``init_from`` can't be read, or the texts don't give enough BPE units.
     """
     saved = (record and record.get("tokenizers")) or (None, None)  # the earliest states have none
-    main = _make_tokenizer(recipe, recipe.units.kind, saved[0])
+    source = open_model(init_from) if init_from and not record else None
+    main = _make_tokenizer(
+        recipe, recipe.units.kind, saved[0], source.tokenizer if source else None
+    )
     if recipe.units.intermediate in (None, recipe.units.kind):
         return main, main
-    return main, _make_tokenizer(recipe, recipe.units.intermediate, saved[1])
+    above = source.intermediate_tokenizer if source else None
+    return main, _make_tokenizer(recipe, recipe.units.intermediate, saved[1], above)
 
 
 def make_model(
@@ -50,13 +61,17 @@ def make_model(
     return model
 
 
-def _make_tokenizer(recipe: Recipe, kind: UnitKind, saved: dict[str, Any] | None) -> Tokenizer:
+def _make_tokenizer(
+    recipe: Recipe, kind: UnitKind, saved: dict[str, Any] | None, source: Tokenizer | None
+) -> Tokenizer:
     if saved:
         return from_json(saved)
     if kind == "characters":
         return CharacterTokenizer()
     if kind == "phones":
         return PhoneTokenizer()
+    if isinstance(source, BpeTokenizer) and len(source) == recipe.units.size + 1:  # and the blank
+        return source
     texts = (utterance.text for utterance in read_manifests(recipe.data, recipe.data.train))
     return BpeTokenizer.train(texts, recipe.units.size)
 
