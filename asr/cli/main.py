@@ -54,7 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         module, _, function = options.run.partition(":")
         run_command = getattr(importlib.import_module(module), function)
-        status: int = run_command(options)
+        from asr.cli.messages import rules_reported  # Not above: --help needs no rich.
+
+        with rules_reported():
+            status: int = run_command(options)
         print(end="", flush=True)  # Here a full disk can still be reported.
         return status
     except AsrError as error:

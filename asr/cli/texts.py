@@ -13,7 +13,7 @@ from asr.scoring.glm import GlobalMap, read_glm
 from asr.scoring.pairing import Paired, pair_transcripts, with_speakers
 from asr.scoring.results import Evaluation
 from asr.scoring.transcripts import Role, Transcripts, read
-from asr.text import normalise
+from asr.text import compose, normalise
 
 _OWN_ROLE = {"stm": "reference", "ctm": "hypothesis"}  # formats that --format gives to one file
 
@@ -47,6 +47,7 @@ class Reader:
         marked = found.may_be_marked
 
         def form(text: str) -> str:
+            text = compose(text)
             if self.glm:
                 text = self.glm.apply(text, found.format, role[:3])
             if self.options.normalise:
