@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,15 @@ def test_figures_of_the_bundled_model_stand_in_the_results(document):
     figures = [figure for line in tables for figure in re.findall(r"\b\d+\.\d\d?\b(?! GB)", line)]
     assert len(figures) >= 4
     assert [f for f in figures if f not in known and f not in rounded] == []
+
+
+def test_the_packages_stand_in_the_order_of_their_imports():
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    text = (PROJECT / "asr" / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `asr/(\w+)(?:\.py)?` \|", text, re.MULTILINE)
+    assert named == layers[: len(named)]
+    assert all(f"`asr/{layer}.py`" in text for layer in layers[len(named) :])
 
 
 def test_the_costs_of_cells_are_what_the_command_prints(capsys):

@@ -26,7 +26,7 @@ def run(name, *arguments, status=0):
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        timeout=240,
+        timeout=280,
         check=False,
     )
     assert done.returncode == status, done.stderr
