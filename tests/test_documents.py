@@ -16,7 +16,7 @@ from asr.config.loading import load_recipe
 from asr.config.schema import Recipe
 
 PROJECT = Path(__file__).resolve().parents[1]
-CARD = PROJECT / "asr" / "models" / "english-18h" / "README.md"
+(CARD,) = (PROJECT / "asr" / "models").glob("*/README.md")  # of the one bundled model
 RESULTS = PROJECT / "recipes" / "RESULTS.md"
 DOCUMENTS = [
     PROJECT / "README.md",
