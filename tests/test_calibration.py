@@ -5,24 +5,28 @@ from asr.decoding.calibration import UNCALIBRATED, Calibration, calibration_erro
 from asr.scoring.error_rates import right_words
 
 
-def words(accuracy_of, count=20_000):
-    """Confidences, and words that are right as often as ``accuracy_of`` says."""
-    random = np.random.default_rng(1)
+@pytest.fixture(params=range(5))
+def random(request):
+    return np.random.default_rng(request.param)
+
+
+def words(random, accuracy_of, count=20_000):
+    """Confidences, and words that are right with the probability ``accuracy_of`` a confidence."""
     said = random.uniform(0.02, 0.98, count)
     return said, random.uniform(size=count) < accuracy_of(said)
 
 
-def test_the_error_is_the_distance_of_confidence_from_accuracy():
-    said, right = words(lambda c: c)
+def test_the_error_is_the_distance_of_confidence_from_accuracy(random):
+    said, right = words(random, lambda c: c)
     assert calibration_error(said, right) < 0.015
-    said, right = words(lambda c: np.clip(c - 0.2, 0, 1))
+    said, right = words(random, lambda c: np.clip(c - 0.2, 0, 1))
     expected = float(np.mean(said - np.clip(said - 0.2, 0, 1)))
     assert calibration_error(said, right) == pytest.approx(expected, abs=0.01)
     assert calibration_error([], []) == 0.0
 
 
-def test_overconfidence_is_taken_back():
-    said, right = words(lambda c: 1 / (1 + np.exp(-(0.5 * np.log(c / (1 - c)) - 1.0))))
+def test_overconfidence_is_taken_back(random):
+    said, right = words(random, lambda c: 1 / (1 + np.exp(-(0.5 * np.log(c / (1 - c)) - 1.0))))
     calibration = Calibration.fit(said, right)
     assert calibration.slope == pytest.approx(0.5, abs=0.05)
     assert calibration.offset == pytest.approx(-1.0, abs=0.05)
@@ -37,7 +41,7 @@ def test_any_words_can_be_fitted(right):
     assert np.all((calibrated >= 0) & (calibrated <= 1))
 
 
-def test_as_it_stands_it_changes_nothing():
+def test_the_default_changes_nothing():
     said = np.array([0.0, 0.25, 1.0])
     assert UNCALIBRATED(said).tolist() == said.tolist()
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from asr.config.choices import DECODERS
 from asr.decoding.calibration import UNCALIBRATED, Calibration
 from asr.decoding.greedy import GreedyDecoder
-from asr.decoding.hypothesis import Decoder, Hypothesis, Word
+from asr.decoding.hypothesis import DecodedWord, Decoder, Hypothesis
 from asr.decoding.options import BeamOptions
 from asr.errors import AsrError
 from asr.tokenizers.tokenizer import Tokenizer
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 __all__ = [
     "DECODERS",
     "BeamOptions",
+    "DecodedWord",
     "Decoder",
     "GreedyDecoder",
     "Hypothesis",
-    "Word",
     "make_decoder",
 ]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from asr.decoding import search
 from asr.decoding.calibration import UNCALIBRATED, Calibration
 from asr.decoding.hotwords import HotWords, read_phrases
-from asr.decoding.hypothesis import Hypothesis, Lengths, LogProbs, Word
+from asr.decoding.hypothesis import DecodedWord, Hypothesis, Lengths, LogProbs
 from asr.decoding.label_prior import divide, logarithms
 from asr.decoding.lexicon_tree import LexiconTree
 from asr.decoding.nbest import path, shares, word_spans
@@ -243,7 +243,7 @@ class BeamStream:
             score,
             tuple(units.tolist()),
             tuple(frames.tolist()),
-            tuple(Word(*word) for word in words if word[0]),
+            tuple(DecodedWord(*word) for word in words if word[0]),
             score - float(finals.weights[index]),
             float(finals.lm[index]) * math.log(10),
         )

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.decoding.hypothesis import Hypothesis, Lengths, LogProbs, Word
+from asr.decoding.hypothesis import DecodedWord, Hypothesis, Lengths, LogProbs
 from asr.decoding.word_boundaries import Boundaries
 from asr.tokenizers.tokenizer import BLANK, PhoneTokenizer, Tokenizer
 
@@ -54,7 +54,7 @@ class GreedyDecoder:
         starts: NDArray[np.int64],
         ends: NDArray[np.int64],
         log_probs: NDArray[np.float64],
-    ) -> tuple[Word, ...]:
+    ) -> tuple[DecodedWord, ...]:
         apart = self._boundaries
         begins = [0]
         begins += [
@@ -67,5 +67,5 @@ class GreedyDecoder:
             text = self._tokenizer.decode(tokens[first:last].tolist())
             if text:
                 confidence = float(np.exp(log_probs[first:last].mean()))
-                words.append(Word(text, int(starts[first]), int(ends[last - 1]), confidence))
+                words.append(DecodedWord(text, int(starts[first]), int(ends[last - 1]), confidence))
         return tuple(words)

@@ -14,7 +14,7 @@ Lengths = NDArray[np.integer]
 
 
 @dataclass(frozen=True)
-class Word:
+class DecodedWord:
     """A word of a hypothesis with its frames."""
 
     text: str
@@ -31,7 +31,7 @@ class Hypothesis:
     score: float  # natural logarithm; its decoder documents the terms
     tokens: tuple[int, ...]  # indices of units, no blanks
     frames: tuple[int, ...]  # the frame at which each token is emitted
-    words: tuple[Word, ...] = ()
+    words: tuple[DecodedWord, ...] = ()
     acoustic_score: float = 0.0  # natural logarithm, of all alignments together
     lm_score: float = 0.0  # natural logarithm of the language model's probability, unweighted
 

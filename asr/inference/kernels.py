@@ -5,16 +5,11 @@ neither on the number of rows nor on threads.
 
 Weights stay in float16 where the processor widens them on load: a layer's recurrent weights, read
 at every frame, then fit into its cache.
-
-Functions that call each other stay in this one file: numba invalidates a cached function by the
-file it is defined in, not by those of its callees.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +18,7 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from asr.runtime.jit import FUSED, compiled, uncounted
+from asr.runtime.jit import fused, fused_inner
 
 Floats = NDArray[np.float32]
 Weights = NDArray[np.float32] | NDArray[np.uint16]
@@ -38,9 +33,6 @@ _LOG2_E = _F(1.4426950408889634)
 _LN_2, _LN_2_REST = _F(0.693359375), _F(-2.12194440e-4)
 _P0, _P1, _P2 = _F(1.9875691500e-4), _F(1.3981999507e-3), _F(8.3334519073e-3)
 _P3, _P4, _P5 = _F(4.1665795894e-2), _F(1.6666665459e-1), _F(5.0000001201e-1)
-
-fused: Callable[[Any], Any] = partial(compiled, **FUSED)
-fused_inner: Callable[[Any], Any] = partial(uncounted, **FUSED)
 
 
 def pack(weights: NDArray[np.floating]) -> Weights:

@@ -1,4 +1,4 @@
-"""Language models as ARPA files, plain or gzipped: what KenLM, SRILM and openslr.org speak."""
+"""ARPA files, plain or gzipped: the format of KenLM, SRILM and openslr.org."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class _Reader:
         words = [row[1].decode() for row in rows]
         log_prob, backoff = self._numbers(rows, 1)
         first = {word: index for index, word in reversed(list(enumerate(words)))}
-        if "<UNK>" in first and SPECIAL_WORDS[UNK] not in first:  # some tools shout it
+        if "<UNK>" in first and SPECIAL_WORDS[UNK] not in first:  # some tools write capitals
             first[SPECIAL_WORDS[UNK]] = first.pop("<UNK>")
         if len(first) < len(words):
             raise self._error("ends the unigrams, of which one stands twice")

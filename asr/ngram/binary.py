@@ -1,4 +1,4 @@
-"""Language models in the project's own binary form, exact or compact.
+"""The project's binary format of language models, exact or compact.
 
 A file is a magic number, a head (JSON) and sections of arrays. The exact form holds the arrays of
 :class:`~asr.ngram.model.NgramModel` as they are, to be used where they lie in a memory map. The

@@ -1,4 +1,4 @@
-"""Language models as files of either form: ARPA, or the project's own binary."""
+"""Loads and saves language models: ARPA, or the project's binary format."""
 
 from __future__ import annotations
 

@@ -22,17 +22,17 @@ from asr.errors import AsrError
 
 UNK, BOS, EOS = 0, 1, 2
 SPECIAL_WORDS = ("<unk>", "<s>", "</s>")  # the words of the ids above
-NEVER = -99.0  # log10 of the probability of what is never predicted, in ARPA files
+NEVER = -99.0  # log10 probability of words that are never predicted, in ARPA files
 
 
 @dataclass(frozen=True, eq=False)
 class NgramModel:
     """A language model that maps a state and a word to a probability and the next state.
 
-    A state is the number of the longest n-gram, shorter than ``order``, that ends what has been
-    said. All logarithms are to the base 10, as in ARPA files. N is the number of n-grams with the
-    root; only the first ``top`` of them can have children, and back off. The arrays may be views of
-    a file and are not to be written to.
+    A state is the number of the longest n-gram, shorter than ``order``, that ends the words so far.
+    All logarithms are to the base 10, as in ARPA files. N is the number of n-grams with the root;
+    only the first ``top`` of them can have children, and back off. The arrays may be views of a
+    file and are read-only.
     """
 
     order: int
@@ -41,8 +41,8 @@ class NgramModel:
     log_prob: NDArray[np.float32]  # [N] of the last word after the others
     backoff: NDArray[np.float32]  # [top] added where a word is no child; 0 where there is none
     first_child: NDArray[np.uint32]  # [top + 1] i's children are from first_child[i] to the next's
-    suffix: NDArray[np.uint32]  # [N] the longest n-gram that ends it: as a rule it without its
-    # first word, in a pruned model perhaps a shorter one; 0 for unigrams
+    suffix: NDArray[np.uint32]  # [N] the longest n-gram of the model that ends each: as a rule
+    # it without its first word, in a pruned model perhaps a shorter one; 0 for unigrams
     top: int  # the first n-gram of the highest order
 
     @property
@@ -57,7 +57,7 @@ class NgramModel:
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """How many n-grams there are of each order, from the unigrams on."""
+        """The number of n-grams of each order, from the unigrams on."""
         return tuple(b - a for a, b in pairwise(self.levels[1:]))
 
     @cached_property
@@ -85,7 +85,7 @@ class NgramModel:
         return total, child if child < self.top else int(self.suffix[child])
 
     def score_sentence(self, words: Iterable[str]) -> list[float]:
-        """log10 of the probability of each word and of the end, given what came before."""
+        """log10 of the probability of each word and of the end, given the words before."""
         state = self.start
         scores = []
         for word in (*map(self.word_id, words), EOS):
@@ -94,10 +94,10 @@ class NgramModel:
         return scores
 
     def validate(self, name: str | Path = "") -> None:
-        """Raises an AsrError if something of the above does not hold.
+        """Raises an AsrError if the arrays are not those of a trie as described above.
 
         Args:
-            name: where the model comes from, for the error to say.
+            name: of the model's file, for the error.
         """
         if fault := _find_fault(self):
             raise AsrError(f"the language model {name} is inconsistent: {fault}")

@@ -16,8 +16,8 @@ class Perplexity:
     """Sums over a text; logarithms are to the base 10."""
 
     sentences: int
-    words: int  # the ends of sentences, which are predicted too, not among them
-    unknown: int  # words that the model lacks
+    words: int  # without the ends of sentences, which are predicted too
+    unknown: int  # words outside the vocabulary
     log_prob: float  # of all other words, and the ends
     log_prob_unknown: float
 

@@ -1,4 +1,4 @@
-"""Which n-grams to leave out of a model that is to be smaller."""
+"""Pruning: the n-grams that a smaller model keeps, by count or by relative entropy."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def keep_frequent(levels: Sequence[Counts], thresholds: Sequence[int]) -> list[N
 
 
 def keep_valuable(losses: Sequence[NDArray[np.float64]], size: int) -> list[NDArray[np.bool_]]:
-    """Keeps the n-grams that a model would lose most without.
+    """Keeps the n-grams with the greatest losses.
 
     Args:
         losses: of each order, as from :func:`relative_entropies`.
-        size: how many n-grams, unigrams not counted, which are all kept.
+        size: the number of n-grams besides the unigrams, which are all kept.
     """
     flat = np.concatenate([np.zeros(0), *losses[1:]])
     kept = flat > -np.inf
@@ -51,7 +51,7 @@ def keep_valuable(losses: Sequence[NDArray[np.float64]], size: int) -> list[NDAr
 def relative_entropies(
     levels: Sequence[Counts], kept: Sequence[NDArray[np.bool_]], estimates: Sequence[Estimate]
 ) -> list[NDArray[np.float64]]:
-    """What a model would lose with each of its n-grams, in nats a word.
+    """The loss of a model without each of its n-grams, in nats a word.
 
     That is the relative entropy of Stolcke 1998, "Entropy-based pruning of backoff language
     models", section 3, but with the probabilities of contexts counted in the text: those of

@@ -1,4 +1,4 @@
-"""Making a model from n-grams in any order, with those that the trie needs between them."""
+"""Builds a model from n-grams in any order, adding those that the trie needs between them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Ngrams:
 def build(words: Sequence[str], levels: Sequence[Ngrams]) -> NgramModel:
     """Makes a model of n-grams of the orders 1, 2 and so on.
 
-    An n-gram that is a part of another and is not given is added: with the probability that
-    backing off gives it and a back-off of 0, so that no score changes. Pruned models lack some.
+    An n-gram that is a part of another and is not given, as in pruned models, is added with the
+    probability of backing off and a back-off of 0, so that no score changes.
 
     Args:
         words: all words, the special ones first.
