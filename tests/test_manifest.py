@@ -33,7 +33,7 @@ def test_reads_manifests_made_elsewhere(tmp_path):
         ('{"audio_filepath": "a", "duration": true, "text": ""}', "has no positive duration"),
         ('{"audio_filepath": "a", "duration": 0, "text": ""}', "has no positive duration"),
         ('{"audio_filepath": "a", "duration": 1}', "has no text"),
-        ('{"audio_filepath": "a", "duration": 1, "text": "", "offset": 30}', "has an offset"),
+        ('{"audio_filepath": "a", "duration": 1, "text": "", "offset": -30}', "has an offset"),
     ],
 )
 def test_names_the_line_that_is_wrong(tmp_path, line, message):

@@ -106,7 +106,11 @@ def _read_manifest(path: Path) -> tuple[list[_Pair], list[AsrError]]:
     pairs: dict[str, _Pair] = {}
     for utterance in utterances:
         name = utterance.utterance_id
-        if not _names_a_file(name):
+        if utterance.offset:
+            problems.append(
+                AsrError(f"{name} in {path} is a segment of a recording; cut it into a file")
+            )
+        elif not _names_a_file(name):
             problems.append(AsrError(f"the utterance id {name!r} in {path} can't name a file"))
         elif name in pairs:
             problems.append(AsrError(f"the utterance id {name} is in {path} more than once"))

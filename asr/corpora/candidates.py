@@ -16,6 +16,8 @@ from asr.runtime.files import printable
 from asr.runtime.progress import track
 from asr.text import foreign_characters, normalise
 
+_TOLERANCE = 0.1  # seconds that a segment may end behind its audio
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -26,6 +28,8 @@ class Entry:
     text: str
     utterance_id: str
     speaker: str | None = None
+    start: float | None = None  # seconds, of a segment of the audio
+    end: float | None = None
 
 
 def check(entries: Iterable[Entry], name: str) -> tuple[list[Utterance], list[Problem]]:
@@ -40,7 +44,8 @@ def check(entries: Iterable[Entry], name: str) -> tuple[list[Utterance], list[Pr
     for entry in entries:
         text = normalise(entry.text)
         foreign = foreign_characters(text)
-        keys = f"id {entry.utterance_id}", f"path {os.path.realpath(entry.audio)}"
+        place = "" if entry.start is None else f" {entry.start} {entry.end}"
+        keys = f"id {entry.utterance_id}", f"path {os.path.realpath(entry.audio)}{place}"
         first = next((seen[key] for key in keys if key in seen), None)
         if not text:
             problems.append(Problem(entry.item, Reason.EMPTY))
@@ -61,15 +66,26 @@ def check(entries: Iterable[Entry], name: str) -> tuple[list[Utterance], list[Pr
     utterances = []
     pool = ThreadPoolExecutor()  # opening a file is mostly waiting
     try:
-        lengths = pool.map(_measure, [entry.audio for entry, _ in candidates])
-        measured = zip(candidates, lengths, strict=True)
-        for (entry, text), length in track(measured, f"reading {name}", len(candidates)):
+        files = list(dict.fromkeys(entry.audio for entry, _ in candidates))
+        lengths = zip(files, pool.map(_measure, files), strict=True)
+        measured = dict(track(lengths, f"reading {name}", len(files)))
+        for entry, text in candidates:
+            length = measured[entry.audio]
+            if entry.start is not None and not isinstance(length, AsrError):
+                length = _segment_length(entry, length)
             if isinstance(length, AsrError):
                 detail = str(length).removeprefix(f"{entry.audio} ")
                 problems.append(Problem(entry.item, Reason.BAD_AUDIO, detail))
             else:
                 utterances.append(
-                    Utterance(str(entry.audio), length, text, entry.utterance_id, entry.speaker)
+                    Utterance(
+                        str(entry.audio),
+                        length,
+                        text,
+                        entry.utterance_id,
+                        entry.speaker,
+                        entry.start,
+                    )
                 )
     finally:
         pool.shutdown(cancel_futures=True)  # or an interrupt would wait for thousands of files
@@ -81,3 +97,11 @@ def _measure(audio: Path) -> float | AsrError:
         return audio_duration(audio)
     except AsrError as error:
         return error
+
+
+def _segment_length(entry: Entry, seconds: float) -> float | AsrError:
+    """The length of a segment that lies within its audio of ``seconds``."""
+    start, end = entry.start or 0.0, entry.end or seconds
+    if end > seconds + _TOLERANCE:
+        return AsrError(f"its segment ends at {end:g} s, its audio at {seconds:.2f} s")
+    return round(min(end, seconds) - start, 6)

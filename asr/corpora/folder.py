@@ -8,6 +8,7 @@ from pathlib import Path
 
 from asr.audio.read import EXTENSIONS, find_audio
 from asr.corpora.candidates import Entry, check
+from asr.corpora.manifest import segment_id
 from asr.corpora.summary import (
     Problem,
     Reason,
@@ -130,7 +131,10 @@ def look_up(folder: Path, table: Path) -> tuple[list[Entry], list[Problem]]:
             problems.append(Problem(item, Reason.NO_AUDIO))
         else:
             utterance_id = _id(Path(row.audio), folder)
-            entries.append(Entry(item, audio, row.text, utterance_id, row.speaker))
+            if row.start is not None:
+                utterance_id = segment_id(utterance_id, row.start)
+            times = row.start, row.end
+            entries.append(Entry(item, audio, row.text, utterance_id, row.speaker, *times))
     return entries, problems
 
 

@@ -5,10 +5,12 @@ speechocean762 (Zhang et al. 2021) is published in this form.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from asr.corpora.candidates import Entry
 from asr.corpora.summary import Problem, Reason
+from asr.corpora.transcript_table import parse_time
 from asr.errors import AsrError
 from asr.runtime.textfile import read_text
 
@@ -35,15 +37,12 @@ def read_subset(root: Path, subset: str) -> tuple[list[Entry], list[Problem]]:
         subset: the name of a data directory in ``root``, or ``.``.
 
     Raises:
-        AsrError: a file can't be read, or the directory has segments of recordings.
+        AsrError: a file can't be read, or a line of ``segments`` is no segment.
     """
     folder = root / subset
-    if (folder / "segments").exists():
-        raise AsrError(
-            f"{folder / 'segments'} parts recordings into utterances, which is not supported; cut "
-            "the audio into one file for each utterance"
-        )
     audio = _read_map(folder / _AUDIO)
+    segments = _read_segments(folder / "segments", audio)
+    audio = {name: audio[recording] for name, (recording, *_) in segments.items()} or audio
     texts = _read_map(folder / _TEXT)
     has_speakers = (folder / _SPEAKERS).is_file()
     speakers = _read_map(folder / _SPEAKERS) if has_speakers else {}
@@ -58,9 +57,26 @@ def read_subset(root: Path, subset: str) -> tuple[list[Entry], list[Problem]]:
         else:
             path = next((p for p in (root / source, folder / source) if p.is_file()), root / source)
             text, speaker = texts[utterance_id], speakers.get(utterance_id)
-            entries.append(Entry(utterance_id, path, text, utterance_id, speaker))
+            times = segments[utterance_id][1:] if segments else (None, None)
+            entries.append(Entry(utterance_id, path, text, utterance_id, speaker, *times))
     problems += [Problem(name, Reason.NO_AUDIO) for name in texts if name not in audio]
     return entries, problems
+
+
+def _read_segments(path: Path, audio: Mapping[str, str]) -> dict[str, tuple[str, float, float]]:
+    """Recording, start and end of each utterance; none where utterances are recordings."""
+    segments: dict[str, tuple[str, float, float]] = {}
+    if not path.exists():
+        return segments
+    for name, rest in _read_map(path).items():
+        fields = rest.split()
+        times = [parse_time(field) for field in fields[1:3]]
+        if len(times) != 2 or not 0 <= times[0] < times[1] or fields[0] not in audio:
+            raise AsrError(
+                f"{path} has {name} {rest}, which is no utterance, recording, start and end"
+            )
+        segments[name] = (fields[0], times[0], times[1])
+    return segments
 
 
 def _read_map(path: Path) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Manifests: which utterances a data set holds, one JSON object a line.
 
-The keys are NeMo's (``audio_filepath``, ``duration``, ``text``) plus ``utterance_id`` and
-``speaker``, so manifests made elsewhere can be used here and the other way round.
+The keys are NeMo's (``audio_filepath``, ``duration``, ``text``, and ``offset`` of a segment of a
+longer recording) plus ``utterance_id`` and ``speaker``, so manifests made elsewhere can be used
+here and the other way round.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +21,19 @@ from asr.runtime.files import atomic, why_unreadable
 
 @dataclass(frozen=True)
 class Utterance:
-    """One recording of a data set with its transcript."""
+    """One recording of a data set, or a segment of one, with its transcript."""
 
     audio_filepath: str
     duration: float  # seconds
     text: str
     utterance_id: str
     speaker: str | None = None
+    offset: float | None = None  # seconds; of a segment of a longer recording
+
+
+def segment_id(recording: str, offset: float) -> str:
+    """The id of a segment that has none: its recording and its start in milliseconds."""
+    return f"{recording}_{round(1000 * offset):08d}"
 
 
 def read_manifest(path: str | Path) -> list[Utterance]:
@@ -102,16 +109,36 @@ def _parse(line: str, path: Path, number: int, durations: bool) -> Utterance:
         raise AsrError(f"{where} has no positive duration")
     if not isinstance(text, str):
         raise AsrError(f"{where} has no text")
-    if record.get("offset"):  # NeMo's, of a segment: the whole file would be taken for it
-        raise AsrError(f"{where} has an offset; cut the audio into one file for each utterance")
+    offset = read_offset(record, where)
     name, speaker = record.get("utterance_id"), record.get("speaker")
     return Utterance(
         audio_filepath=str(path.parent / audio),  # an absolute path stays as it is
         duration=duration,
         text=text,
-        utterance_id=Path(audio).stem if name in (None, "") else str(name),
+        utterance_id=default_id(audio, offset) if name in (None, "") else str(name),
         speaker=None if speaker is None else str(speaker),
+        offset=offset,
     )
+
+
+def read_offset(record: Mapping[str, object], where: str) -> float | None:
+    """The start of the segment that a record is of; None of a whole recording.
+
+    Raises:
+        AsrError: it is no time in seconds.
+    """
+    offset = record.get("offset")
+    if offset is None:
+        return None
+    if isinstance(offset, bool) or not isinstance(offset, int | float) or not 0 <= offset < 1e9:
+        raise AsrError(f"{where} has an offset that is no time in seconds")
+    return float(offset)
+
+
+def default_id(audio: str, offset: float | None) -> str:
+    """The id of an utterance that has none."""
+    stem = Path(audio).stem
+    return segment_id(stem, offset) if offset else stem
 
 
 def _is_path(name: str) -> bool:

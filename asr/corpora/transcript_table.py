@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from asr.runtime.textfile import read_text
 
 EXTENSIONS_OF_TABLES = frozenset([".csv", ".psv", ".tsv"])
 
+_TIME = re.compile(r"(\d+:){0,2}\d+([.,]\d*)?")
 _DELIMITERS = "\t|;,"  # the rarer in speech, the earlier
 _QUOTED = ";,"  # where they may stand in a text, which is then quoted
 
@@ -31,6 +34,9 @@ _TEXT = (
 )
 # fmt: on
 _SPEAKER = ("client_id", "speaker_id", "speaker", "speaker_name")
+_START = ("start", "start_time", "segment_start", "begin", "offset", "start_seconds", "start_sec")
+_END = ("end", "end_time", "segment_end", "stop", "end_seconds", "end_sec")
+_DURATION = ("duration", "dur", "length")
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ class Row:
     audio: str  # as the table names it
     text: str
     speaker: str | None
+    start: float | None = None  # seconds, of a segment of the audio
+    end: float | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,14 @@ class _Columns:
     text: int
     speaker: int | None
     width: int
+    start: int | None = None
+    end: int | None = None
+    duration: int | None = None
+
+    @property
+    def last(self) -> int:
+        """The last column that a row must have."""
+        return max(self.audio, self.text, self.start or 0, self.end or 0)
 
 
 def find_tables(folder: Path) -> list[Path]:
@@ -94,7 +110,7 @@ def read_table(path: Path) -> tuple[list[Row], list[tuple[int, str]]]:
     rows = []
     misfits = []
     for number, record in records:
-        if len(record) <= max(columns.audio, columns.text) or any(record[columns.width :]):
+        if len(record) <= columns.last or any(record[columns.width :]):
             fault = f"it has {len(record)} columns where the table has {columns.width}"
             misfits.append((number, fault))
         elif not record[columns.audio].strip():
@@ -103,8 +119,36 @@ def read_table(path: Path) -> tuple[list[Row], list[tuple[int, str]]]:
             speakers = [] if columns.speaker is None else record[columns.speaker :]
             speaker = speakers[0].strip() if speakers else ""
             audio, transcript = record[columns.audio].strip(), record[columns.text]
-            rows.append(Row(number, audio, transcript, speaker or None))
+            times = _times(record, columns)
+            if times is None:
+                misfits.append((number, "its start and end are no times, the end behind the start"))
+            else:
+                rows.append(Row(number, audio, transcript, speaker or None, *times))
     return rows, misfits
+
+
+def _times(record: Sequence[str], columns: _Columns) -> tuple[float | None, float | None] | None:
+    """Start and end of a row's segment, (None, None) of a whole file; None if it is no segment."""
+    if columns.start is None:
+        return None, None
+    start = parse_time(record[columns.start])
+    if columns.end is not None:
+        end = parse_time(record[columns.end])
+    else:
+        fields = record[columns.duration :] if columns.duration is not None else []
+        length = parse_time(fields[0]) if fields else math.nan
+        end = start + length
+    return (start, end) if 0 <= start < end else None
+
+
+def parse_time(text: str) -> float:
+    """Seconds, from a number or from [hours:]minutes:seconds; NaN for anything else."""
+    if not _TIME.fullmatch(text.strip()):
+        return math.nan
+    seconds = 0.0
+    for part in text.strip().replace(",", ".").split(":"):
+        seconds = 60 * seconds + float(part)
+    return seconds
 
 
 def _find_delimiter(lines: Sequence[str]) -> str | None:
@@ -143,7 +187,17 @@ def _from_header(record: Sequence[str], path: Path) -> _Columns | None:
     """The columns if ``record`` is a header, None if it is a row like the others."""
     audio, text = _find(record, _AUDIO), _find(record, _TEXT)
     if audio is not None and text is not None:
-        return _Columns(audio, text, _find(record, _SPEAKER), len(record))
+        start, end = _find(record, _START), _find(record, _END)
+        duration = _find(record, _DURATION)
+        if start is not None and end is None and duration is None:
+            raise AsrError(
+                f"the table {path} has a column {record[start].strip()}, but none of the end or "
+                f"the duration; call it 'end' or 'duration'"
+            )
+        speaker = _find(record, _SPEAKER)
+        return _Columns(
+            audio, text, speaker, len(record), start, None if start is None else end, duration
+        )
     if Path(record[0].strip()).suffix.lower() in EXTENSIONS or (audio is None and text is None):
         return None
     missing, name = ("audio", _AUDIO[0]) if audio is None else ("text", "text")

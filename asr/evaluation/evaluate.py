@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import soundfile
+
+from asr.audio.read import SAMPLE_RATE
 from asr.corpora.librispeech import find_subsets, read_subset
 from asr.corpora.manifest import Utterance, scan_manifest
+from asr.corpora.utterance_audio import load_utterance
 from asr.errors import AsrError
 from asr.runtime.progress import track
 from asr.runtime.threads import count_threads
@@ -83,9 +88,7 @@ def evaluate(transcriber: Transcriber, data: DataSet, batch_size: int = 8) -> Ev
     failures = list(data.problems)
     seconds = 0.0
     start = time.perf_counter()
-    results = transcriber.transcribe_files(
-        [utterance.audio_filepath for utterance in data.utterances], batch_size
-    )
+    results = _transcribe(transcriber, data.utterances, batch_size)
     paired = zip(data.utterances, results, strict=True)
     for utterance, transcript in track(paired, data.name, len(data.utterances)):
         if isinstance(transcript, AsrError):
@@ -97,7 +100,7 @@ def evaluate(transcriber: Transcriber, data: DataSet, batch_size: int = 8) -> Ev
                 transcriber.reference(utterance.text),
                 utterance.speaker,
                 transcript.duration,
-                utterance.audio_filepath,
+                utterance.audio_filepath if utterance.offset is None else None,
             )
         )
         text = normalise(transcript.text) if transcriber.writes_words else transcript.text
@@ -110,6 +113,34 @@ def evaluate(transcriber: Transcriber, data: DataSet, batch_size: int = 8) -> Ev
     return Evaluation(
         data.name, result, references, hypotheses, words, failures, seconds, wall, units
     )
+
+
+def _transcribe(
+    transcriber: Transcriber, utterances: Sequence[Utterance], batch_size: int
+) -> Iterator[Transcript | AsrError]:
+    """Transcribes utterances; segments of recordings are cut into temporary files."""
+    with tempfile.TemporaryDirectory(prefix="asr-") as scratch:
+        cuts: dict[int, Path] = {}
+        errors: dict[int, AsrError] = {}
+
+        def paths() -> Iterator[str | Path]:
+            for index, utterance in enumerate(utterances):
+                if utterance.offset is None:
+                    yield utterance.audio_filepath
+                    continue
+                cuts[index] = Path(scratch, f"{index}.wav")
+                try:
+                    samples = load_utterance(utterance)
+                except AsrError as error:
+                    errors[index] = error
+                else:
+                    soundfile.write(cuts[index], samples, SAMPLE_RATE, subtype="FLOAT")
+                yield cuts[index]
+
+        for index, result in enumerate(transcriber.transcribe_files(paths(), batch_size)):
+            yield errors.get(index, result)
+            if index in cuts:
+                cuts[index].unlink(missing_ok=True)
 
 
 def describe_run(transcriber: Transcriber) -> RunSetup:

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias
 
 from asr.audio.read import EXTENSIONS
 from asr.config.choices import TRANSCRIPT_FORMATS
+from asr.corpora.manifest import default_id, read_offset, segment_id
 from asr.corpora.transcript_table import EXTENSIONS_OF_TABLES, read_table
 from asr.errors import AsrError
 from asr.runtime.textfile import read_text
@@ -249,6 +250,8 @@ def _table(path: Path, text: str) -> Iterator[tuple[UtteranceText, str]]:
         raise AsrError(f"line {number} of {path} can't be read: {fault}")
     for row in rows:
         name = _without_extension(row.audio)
+        if row.start is not None:
+            name = segment_id(name, row.start)
         yield UtteranceText(name, row.text, row.speaker), f"line {row.line} of {path}"
 
 
@@ -290,7 +293,7 @@ def _json_record(line: str, where: str, key: str, folder: Path) -> UtteranceText
     audio = audio if isinstance(audio, str) and audio else None
     name = record.get("utterance_id")
     if name in (None, "") and audio:
-        name = Path(audio).stem
+        name = default_id(audio, read_offset(record, where))
     if not isinstance(name, str | int) or isinstance(name, bool) or name == "":
         raise AsrError(f"{where} has neither utterance_id nor audio_filepath")
     if not isinstance(text, str):

@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.audio.read import Samples, load_audio
+from asr.audio.read import Samples
 from asr.corpora.manifest import Utterance
+from asr.corpora.utterance_audio import load_utterance
 from asr.errors import AsrError
 from asr.runtime.files import atomic, remove, write_text
 from asr.runtime.progress import track
@@ -113,7 +114,7 @@ def _build(path: Path, index_path: Path, utterances: Sequence[Utterance]) -> Non
 def _decode_all(utterances: Iterable[Utterance]) -> Iterator[Samples | AsrError]:
     def decode(utterance: Utterance) -> Samples | AsrError:
         try:
-            return load_audio(utterance.audio_filepath)
+            return load_utterance(utterance)
         except AsrError as error:
             return error
 
@@ -131,5 +132,6 @@ def _fingerprint(utterances: Iterable[Utterance]) -> str:
             state = f"{status.st_size} {status.st_mtime_ns}"
         except OSError:
             state = "missing"
-        digest.update(f"{utterance.audio_filepath} {state}\n".encode())
+        segment = "" if utterance.offset is None else f" {utterance.offset} {utterance.duration}"
+        digest.update(f"{utterance.audio_filepath} {state}{segment}\n".encode())
     return digest.hexdigest()[:12]

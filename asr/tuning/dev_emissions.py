@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.audio.read import load_audio
 from asr.config.schema import HeadName
 from asr.corpora.manifest import Utterance
+from asr.corpora.utterance_audio import load_utterance
 from asr.decoding.decoder_config import OTHER_HEAD
 from asr.errors import AsrError
 from asr.runtime.progress import track
@@ -50,7 +50,7 @@ def compute_emissions(
         signals = {}
         for index in order[start : start + batch_size]:
             try:
-                signals[index] = load_audio(utterances[index].audio_filepath)
+                signals[index] = load_utterance(utterances[index])
             except AsrError as error:
                 failures.append(f"{utterances[index].utterance_id}: {error}")
         if not signals:
