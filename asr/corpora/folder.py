@@ -18,7 +18,7 @@ from asr.corpora.summary import (
 )
 from asr.corpora.transcript_table import EXTENSIONS_OF_TABLES, find_tables, read_table
 from asr.errors import AsrError
-from asr.runtime.files import printable
+from asr.runtime.files import printable, walk_files
 from asr.runtime.textfile import read_text
 
 _PLACES = ("", "clips", "wavs", "wav", "audio")  # of audio, seen from a table
@@ -159,7 +159,7 @@ def _find_table(folder: Path, table: Path) -> Path:
 
 
 def _find_texts(folder: Path) -> dict[Path, Path]:
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".txt")
+    found = sorted(path for path in walk_files(folder) if path.suffix.lower() == ".txt")
     return {_key(path): path for path in found if path.is_file()}
 
 

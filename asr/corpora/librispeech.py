@@ -19,10 +19,10 @@ from asr.corpora.summary import (
     write_data_set,
 )
 from asr.errors import AsrError
-from asr.runtime.files import printable
+from asr.runtime.files import printable, walk_files
 from asr.runtime.textfile import read_text
 
-_TRANSCRIPTS = "*.trans.txt"
+_TRANSCRIPTS = ".trans.txt"  # the end of a file's name
 
 
 def prepare(
@@ -85,7 +85,8 @@ def read_subset(folder: str | Path) -> tuple[list[Utterance], list[Problem]]:
     for path in find_audio(folder):
         audio[path.parent / path.stem].append(path)
     claimed = set()
-    for transcripts in sorted(folder.rglob(_TRANSCRIPTS)):
+    found = (path for path in walk_files(folder) if path.name.endswith(_TRANSCRIPTS))
+    for transcripts in sorted(found):
         name = printable(transcripts.relative_to(folder))
         speaker = transcripts.resolve().parent.parent.name
         try:
@@ -138,7 +139,9 @@ def _corpus_folder(root: Path) -> Path:
 
 
 def _is_subset(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.glob(f"*/*/{_TRANSCRIPTS}"))
+    return folder.is_dir() and any(
+        not path.name.startswith("._") for path in folder.glob(f"*/*/*{_TRANSCRIPTS}")
+    )
 
 
 def _why_nothing(corpus: Path) -> str:

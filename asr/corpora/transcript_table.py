@@ -74,6 +74,7 @@ def find_tables(folder: Path) -> list[Path]:
         for path in sorted(folder.glob("*"))
         if path.suffix.lower() in EXTENSIONS_OF_TABLES
         and not path.name.endswith(".skipped.tsv")
+        and not path.name.startswith("._")
         and path.is_file()
     ]
 

@@ -88,6 +88,23 @@ def digest(path: str | Path) -> str:
         raise AsrError(f"{path} {why_unreadable(error)}") from error
 
 
+def walk_files(top: str | Path) -> Iterator[Path]:
+    """All files below a folder, without the ``._`` files that macOS puts beside others.
+
+    Links to folders are followed; each folder is searched once, so that loops of links end.
+    """
+    searched: set[tuple[int, int]] = set()
+    for folder, folders, files in os.walk(top, followlinks=True):
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in searched:
+            folders.clear()
+            continue
+        searched.add((status.st_dev, status.st_ino))
+        # Folders themselves come before links to them.
+        folders.sort(key=lambda name: (os.path.islink(os.path.join(folder, name)), name))
+        yield from (Path(folder, name) for name in sorted(files) if not name.startswith("._"))
+
+
 def why_unreadable(error: OSError) -> str:
     """The cause of a read error in a few words: ``does not exist``, ``is a folder``, ..."""
     if isinstance(error, FileNotFoundError):

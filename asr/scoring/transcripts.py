@@ -19,6 +19,7 @@ from asr.config.choices import TRANSCRIPT_FORMATS
 from asr.corpora.manifest import default_id, read_offset, segment_id
 from asr.corpora.transcript_table import EXTENSIONS_OF_TABLES, read_table
 from asr.errors import AsrError
+from asr.runtime.files import walk_files
 from asr.runtime.textfile import read_text
 from asr.scoring.captions import is_segment_table, is_srt, parse_captions, parse_segment_table
 from asr.scoring.ctm import TimedText, parse_ctm
@@ -95,7 +96,7 @@ def read(path: str | Path, format: str | None = None, role: Role = "reference") 
     """
     path = Path(path)
     if path.is_dir():
-        if files := sorted(path.rglob("*.trans.txt")):
+        if files := sorted(f for f in walk_files(path) if f.name.endswith(".trans.txt")):
             return Transcripts(
                 path, "txt", _unique(path, [file_utterances(f, "txt", role) for f in files])
             )
@@ -336,9 +337,10 @@ def _read_written(folder: Path, role: Role) -> list[UtteranceText]:
         AsrError: there are no such files, or one can't be read.
     """
     found: dict[Path, Path] = {}
+    files = sorted(file for file in walk_files(folder) if file.is_file())
     for format in WRITTEN_FORMATS:
-        for file in sorted(folder.rglob(f"*.{format}")):
-            if file.is_file() and not file.name.startswith("."):
+        for file in files:
+            if file.suffix == f".{format}":
                 found.setdefault(file.with_suffix(""), file)
     if not found:
         raise AsrError(
