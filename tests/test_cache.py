@@ -12,7 +12,7 @@ from asr.errors import AsrError
 from asr.training.audio_cache import open_cache
 
 
-def test_holds_what_the_files_hold(tmp_path, librivox):
+def test_a_cache_holds_the_samples_of_the_files(tmp_path, librivox):
     cache, held, problems = open_cache(tmp_path, "clips", librivox)
     assert held == librivox
     assert problems == []
@@ -38,7 +38,7 @@ def test_bad_files_are_reported_and_leave_the_others_in_place(tmp_path, librivox
         open_cache(tmp_path, "none", [missing])
 
 
-def test_is_made_again_only_when_a_file_changed(tmp_path, librivox):
+def test_a_cache_is_rebuilt_only_when_a_file_changed(tmp_path, librivox):
     path = tmp_path / "clip.wav"
     shutil.copy(librivox[1].audio_filepath, path)
     utterance = replace(librivox[1], audio_filepath=str(path))

@@ -121,7 +121,7 @@ def test_wrong_files_are_named(tmp_path, content, message):
     assert str(path) in str(caught.value)
 
 
-def test_what_is_written_can_be_read_back(tmp_path, recipe_path):
+def test_a_written_recipe_can_be_read_back(tmp_path, recipe_path):
     recipe = load_recipe(recipe_path, ["model.encoder.layers=2"])
     written = tmp_path / "written.yaml"
     written.write_text(to_yaml(recipe))

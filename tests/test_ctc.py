@@ -71,7 +71,7 @@ def test_padding_and_neighbours_change_nothing_to_the_bit():
         assert not together[row, count:].any()
 
 
-def test_what_does_not_fit_into_its_frames_adds_nothing():
+def test_a_target_too_long_for_its_frames_adds_nothing():
     logits, *rest = batch(6, [[2, 2, 2], [1, 4]], [4, 4])
     loss, gradient = loss_and_gradient(ctc, logits, *rest)
     alone, _ = loss_and_gradient(ctc, logits[1:], *batch(6, [[1, 4]], [4])[1:])
@@ -99,7 +99,7 @@ def test_alternatives_too_far_apart_for_float64_are_not_lost():
     torch.testing.assert_close(gradient.double(), expected_gradient, atol=0.02, rtol=0)
 
 
-def test_a_loss_that_is_no_number_stays_one():
+def test_nan_gives_a_nan_loss():
     logits, *rest = batch(5, [[1, 2]], [6])
     logits[0, 3] = math.nan
     assert math.isnan(loss_and_gradient(ctc, logits, *rest)[0])

@@ -75,16 +75,16 @@ def test_without_augmentation_a_batch_holds_the_plain_features(training):
     )
     (batch,) = load_batches(plain, plan_epoch(plain, 1, 0, 1000.0, short_first=True), 0, False)
     draws = plan_epoch(plain, 1, 0, 1000.0, short_first=True)[0]
-    heard, lengths = batch.features()
+    found, lengths = batch.features()
     targets = batch.targets.units.split(batch.targets.lengths.tolist())
     for row, draw in enumerate(draws):
         features = extract(torch.from_numpy(plain.cache[draw.index]))
         assert int(lengths[row]) == len(features)
-        assert torch.equal(heard[row, : len(features)], features)
+        assert torch.equal(found[row, : len(features)], features)
         assert targets[row].tolist() == plain.targets[draw.index]
 
 
-def test_masks_and_speeds_change_what_is_heard(training):
+def test_masks_and_speeds_change_the_features(training):
     draws = [d for batch in plan_epoch(training, 1, 0, 30.0, short_first=True) for d in batch]
     assert {d.speed for d in draws} == {0.9, 1.0, 1.1}
     slow = next(d for d in draws if d.speed == 0.9)
@@ -120,10 +120,10 @@ def test_vocal_tracts_are_stretched_within_the_bounds(training):
     unwarped_draws = [d for batch in plan_epoch(training, 1, 0, 30.0) for d in batch]
     assert {d.warp for d in unwarped_draws} == {1.0}
     draw = next(d for d in draws if d.warp != 1.0)
-    heard = warped[[draw]].features()[0]
+    changed = warped[[draw]].features()[0]
     unwarped = warped[[replace(draw, warp=1.0)]].features()[0]
-    assert heard.shape == unwarped.shape
-    assert not torch.allclose(heard, unwarped, atol=0.1)
+    assert changed.shape == unwarped.shape
+    assert not torch.allclose(changed, unwarped, atol=0.1)
 
 
 @pytest.mark.parametrize(("target", "frames"), [([], 0), ([1], 1), ([1, 2, 1], 3), ([3, 3, 3], 5)])

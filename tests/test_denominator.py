@@ -42,7 +42,7 @@ def one_by_one(rows):
     return math.log(total)
 
 
-def test_a_trigram_is_smoothed_by_the_kinds_of_what_follows():
+def test_a_trigram_has_witten_bell_smoothing():
     # Behind 2: once 3, once 2, once 1, three kinds; behind (2, 2): once 1, one kind. Of ten units
     # with borders three are 2, three are borders, two are 1 and two are 3: four kinds.
     unigram = [(3 + 4 / 4) / 14, (2 + 4 / 4) / 14, (3 + 4 / 4) / 14, (2 + 4 / 4) / 14]
@@ -101,7 +101,7 @@ def test_a_thousand_sure_frames_neither_vanish_nor_overflow():
     assert total == pytest.approx(log_likelihood(units_of(path.tolist())), rel=1e-4)
 
 
-def test_the_loss_takes_it_off_in_the_head_that_has_a_model():
+def test_the_loss_subtracts_it_in_the_head_with_a_unit_model():
     main, middle = log_probs(1, 6, 5), log_probs(1, 6, UNITS)
     emissions = Emissions(main, torch.tensor([6]), middle)
     targets = Targets.of([[4, 2]]), Targets.of([[1, 3, 2]])

@@ -1,4 +1,4 @@
-"""`asr run`: prepare, train, evaluate; what is done is skipped."""
+"""`asr run`: prepare, train, evaluate; stages that are done are skipped."""
 
 import json
 import shutil
@@ -134,7 +134,7 @@ def test_with_text_comes_a_speller(corpus, librivox, capsys):
     assert weights() > before
 
 
-def test_what_was_made_from_other_files_is_made_again(corpus, librivox, capsys):
+def test_changed_inputs_are_processed_again(corpus, librivox, capsys):
     texts = [Path("a/books.txt"), Path("b/books.txt")]
     for text in texts:  # of one name
         text.parent.mkdir()
@@ -176,14 +176,14 @@ def test_what_was_made_from_other_files_is_made_again(corpus, librivox, capsys):
         (["output=runs/{nam}"], "wrong value for output: 'runs/{nam}'"),
     ],
 )
-def test_what_will_fail_fails_before_training(corpus, arguments, message, capsys):
+def test_failures_are_found_before_training(corpus, arguments, message, capsys):
     Path("books.txt").write_text("WHALES\n")
     assert main(["run", "tiny.yaml", *arguments, "--data", str(corpus)]) == 1
     assert message in capsys.readouterr().err
     assert not Path("runs").exists()
 
 
-def test_what_is_left_out_counts_as_a_failure(corpus, librivox, capsys):
+def test_skipped_utterances_count_as_failures(corpus, librivox, capsys):
     lost = replace(librivox[0], audio_filepath="lost.wav", utterance_id="lost")
     write_manifest("some.jsonl", [librivox[1], lost])
     Path("books.txt").write_text(librivox[1].text)

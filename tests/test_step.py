@@ -52,7 +52,7 @@ def gradients(model, batch):
     return found, [parameter.grad for parameter in model.parameters()]
 
 
-def test_they_are_those_of_the_whole(batch):
+def test_gradients_of_the_parts_add_up_to_those_of_the_whole(batch):
     model = model_of(dropout=0.0)
     (loss, main), found = gradients(model, batch)
     features, lengths = batch.features()
@@ -69,7 +69,7 @@ def test_they_are_those_of_the_whole(batch):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-3)
 
 
-def test_threads_change_not_a_bit(batch):
+def test_the_number_of_threads_changes_no_bit(batch):
     results = []
     threads = torch.get_num_threads()
     try:

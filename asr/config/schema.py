@@ -1,8 +1,8 @@
 """The sections of a recipe: every setting of a model and of its training, typed and described.
 
 A recipe is a YAML file of these sections; :mod:`asr.config.loading` reads it. A setting that it
-leaves out has the default given here. `asr recipe keys` prints all of them. The module is over 450
-lines so that every key stands in one file.
+leaves out has the default given here. `asr recipe keys` prints all of them. Those of the data
+stand in :mod:`asr.config.data`.
 """
 
 from __future__ import annotations

@@ -206,8 +206,7 @@ class AcousticTraining(Training[_Prepared]):
     def after_step(self, batch: _Prepared, loss: StepLoss, rate: float) -> None:
         self.progress.seconds += batch[0].seconds
         if math.isfinite(loss.main):
-            self.curves.add_scalar("train/loss", loss.main, self.progress.step)
-            self.curves.add_scalar("train/rate", rate, self.progress.step)
+            self._plot({"train/loss": loss.main, "train/rate": rate})
 
     def status(self, loss: float, rate: float) -> str:
         return f"loss {loss:.3f}  rate {rate:.1e}  {self.progress.speed:.0f} audio-s/s"
@@ -226,8 +225,7 @@ class AcousticTraining(Training[_Prepared]):
             "bad_steps": progress.bad_steps,
         }
         progress.history.append(entry)
-        for key, value in entry.items():
-            self.curves.add_scalar(f"epoch/{key}", value, progress.step)
+        self._plot({f"epoch/{key}": value for key, value in entry.items()})
         console.print(_epoch_line(entry, recipe))
         best = result.wer <= progress.best_wer
         progress.best_wer = min(progress.best_wer, result.wer)
@@ -239,8 +237,20 @@ class AcousticTraining(Training[_Prepared]):
             save_model(recipe.folder / MODEL, self.checkpoint, text)
 
     def save(self) -> None:
-        self.curves.flush()  # A resumed run does not write the steps before its state again.
+        self._plot({}, flush=True)  # A resumed run does not write the steps before its state again.
         super().save()
+
+    def _plot(self, values: dict[str, float], flush: bool = False) -> None:
+        """Adds points to the curves."""
+        try:
+            for tag, value in values.items():
+                self.curves.add_scalar(tag, value, self.progress.step)
+            if flush:
+                self.curves.flush()
+        except OSError as error:
+            raise AsrError(
+                f"the curves in {self.recipe.folder} can't be written: {error.strerror or error}"
+            ) from error
 
     def _plan_epoch(self, epoch: int) -> list[list[Draw]]:
         return plan_epoch(

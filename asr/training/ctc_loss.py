@@ -1,10 +1,9 @@
 """The CTC loss and its gradient, for training on a CPU.
 
-Alphas and betas are probabilities here, in float64, as parts of those of the best path up to the
-same frame and from it on: no logarithms and exponentials are left inside, which take torch most of
-its time, and no rounding of large sums. What falls below 1e-308 in one direction matters only if
-it rises above 1e280 in the other; then, and where a target does not fit into its frames, torch's
-loss is taken.
+Forward and backward variables are float64 ratios to the probability of the best path: the inner
+loops need no logarithms and exponentials, which take torch most of its time, and sums are not
+rounded. A ratio that underflows (below 1e-308) in one direction matters only if it exceeds 1e280 in
+the other; then, and where a target is too long for its frames, torch computes the loss.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ def ctc(log_probs: Tensor, lengths: Tensor, units: Tensor, unit_lengths: Tensor)
     Args:
         log_probs: shape (batch, frames, units), the blank first.
         lengths: frames of each utterance, shape (batch,).
-        units: of all targets, one after another.
+        units: of all targets, concatenated.
         unit_lengths: units of each target, shape (batch,).
 
     Returns:
-        Summed over the batch; an utterance that is too short for its target adds nothing.
+        The sum over the batch; an utterance too short for its target adds nothing.
     """
     if log_probs.device.type != "cpu":
         return _by_torch(log_probs, lengths, units, unit_lengths)
@@ -43,7 +42,7 @@ def ctc(log_probs: Tensor, lengths: Tensor, units: Tensor, unit_lengths: Tensor)
 
 
 class _Ctc(torch.autograd.Function):
-    """Finds the gradient together with the loss."""
+    """Computes the gradient together with the loss."""
 
     @staticmethod
     def forward(
@@ -103,28 +102,28 @@ def _losses(
 def _loss(
     log_probs: NDArray[np.float32], target: NDArray[np.int64], gradient: NDArray[np.float32]
 ) -> float:
-    """The loss of one utterance, nan where it can't be found; fills in its ``gradient``.
+    """The loss of one utterance, nan where torch has to compute it; fills in its ``gradient``.
 
-    State 2n + 1 is unit n of the target, the even ones are the blanks around it.
+    State 2n + 1 is unit n of the target; even states are the blanks around it.
     """
     frames, states = len(log_probs), 2 * len(target) + 1
     if not frames:
         return np.nan
     labels = np.full(states, BLANK)
     labels[1::2] = target
-    skips = np.zeros(states + 2)  # 1.0 where the blank before may be left out
+    skips = np.zeros(states + 2)  # 1.0 where the blank before is optional
     for s in range(3, states, 2):
         skips[s] = labels[s] != labels[s - 2]
     path, best = _best_path(log_probs, labels, skips)
     if not best > -np.inf:
         return np.nan
-    ratios = np.empty(log_probs.shape)  # of probabilities to that on the best path
+    ratios = np.empty(log_probs.shape)  # of probabilities to that of the best path
     for t in range(frames):
         at_best = log_probs[t, labels[path[t]]]
         for unit in range(log_probs.shape[1]):
             ratios[t, unit] = math.exp(log_probs[t, unit] - at_best)
 
-    # Two more states in front, never reached, spare the questions at the left end.
+    # Two unreachable states in front make the left end like any other place.
     alpha = np.zeros((frames, states + 2))
     alpha[0, 2:4] = 1.0
     for t in range(frames):
@@ -142,7 +141,7 @@ def _loss(
             return np.nan
     total = alpha[frames - 1, states:].sum()
 
-    beta, after = np.zeros(states + 2), np.zeros(states + 2)  # two more behind
+    beta, after = np.zeros(states + 2), np.zeros(states + 2)  # two unreachable states behind
     beta[max(0, states - 2) : states] = 1.0
     for t in range(frames - 1, -1, -1):
         low, high = _band(t, frames, states)
@@ -165,7 +164,7 @@ def _loss(
 def _best_path(
     log_probs: NDArray[np.float32], labels: NDArray[np.int64], skips: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], float]:
-    """The states of the likeliest alignment and its log-probability, -inf if there is none."""
+    """The states of the best alignment and its log-probability, -inf if there is none."""
     frames, states = len(log_probs), len(labels)
     barred = np.where(skips > 0.0, 0.0, -np.inf)
     scores = np.full((frames, states + 2), -np.inf)
@@ -197,5 +196,5 @@ def _best_path(
 
 @inner
 def _band(t: int, frames: int, states: int) -> tuple[int, int]:
-    """The states that can be reached by frame ``t`` and from which the end can still be."""
+    """The range of states that are reachable by frame ``t`` and from which the end is reachable."""
     return max(0, states - 2 * (frames - t)), min(states, 2 * (t + 1))

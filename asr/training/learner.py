@@ -18,7 +18,7 @@ from asr.training.optimizers import make_optimizers
 
 @dataclass(frozen=True)
 class Learner:
-    """A model with what updates it."""
+    """A model with its optimisers and its averaged weights."""
 
     model: nn.Module
     optimizers: tuple[torch.optim.Optimizer, ...]
@@ -81,7 +81,7 @@ class Learner:
         return state | ({"averaged": self.averaged.state_dict()} if self.averaged else {})
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes over what :meth:`state_dict` returned.
+        """Restores a state from :meth:`state_dict`.
 
         Raises:
             AsrError: the optimisers have other groups of weights.

@@ -1,9 +1,9 @@
 """The training state: all that a run needs to go on as if it had never stopped.
 
 A state is a single file beside the model, replaced whole, so a run killed at any moment finds the
-last one intact. It holds what chance and arithmetic have made (weights, moments, random states,
-position), and what the run was made from (settings, units, digests of data), by which another run
-is recognised. What follows from these (learning rate, batches, augmentation) is not saved.
+last one intact. It holds the results of the steps so far (weights, moments, random states,
+position) and the inputs of the run (settings, units, digests of data), which a resumed run must
+share. Learning rate, batches and augmentation follow from these and are not saved.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class TrainingState(Generic[ProgressType]):
     """The objects whose contents are saved."""
 
     path: Path
-    origin: dict[str, Any]  # what the run was made from, as plain values; saved by these keys
+    origin: dict[str, Any]  # inputs of the run as plain values, saved by these keys
     learner: Learner
     progress: ProgressType
     saved_step: int | None = None  # the step of the state in the file
@@ -112,7 +112,7 @@ class TrainingState(Generic[ProgressType]):
         self.saved_step = self.progress.step
 
     def restore(self, record: dict[str, Any]) -> None:
-        """Takes over what :func:`read_record` read.
+        """Restores the contents of a record from :func:`read_record`.
 
         Raises:
             AsrError: this version can't go on from the state.
@@ -129,7 +129,7 @@ class TrainingState(Generic[ProgressType]):
 
 
 def _write(record: dict[str, Any], path: Path) -> None:
-    """Writes what :func:`read_record` reads, atomically."""
+    """Writes the file that :func:`read_record` reads, atomically."""
     with atomic(path) as temporary, open(temporary, "wb") as file:
         try:
             torch.save(record, file)
@@ -140,7 +140,7 @@ def _write(record: dict[str, Any], path: Path) -> None:
 
 
 def read_stopped(path: Path, resume: bool) -> dict[str, Any] | None:
-    """The state of a training that leaves one only if it is stopped; None without a file.
+    """The state of a stopped training whose state is deleted when it ends; None without one.
 
     Raises:
         AsrError: the training is not to be resumed, or the file is damaged.
@@ -173,7 +173,7 @@ def read_state(path: Path, recipe: Recipe) -> dict[str, Any]:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """Reads what torch saved.
+    """Reads a state file as plain values.
 
     Raises:
         AsrError: the file is damaged.
