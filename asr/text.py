@@ -29,6 +29,7 @@ RULES = {
     "brace": "braces taken off words",
     "quote": "single quotation marks taken off words",
     "composed": "texts with accents composed",
+    "case": "words of language models read in upper case",
     "foreign": "texts with characters that no rule changes",
 }
 
@@ -125,8 +126,8 @@ def normalise(text: str) -> str:
     text = "".join(c for c in decomposed if not unicodedata.combining(c)).upper()
     text = _LONE_APOSTROPHE.sub(" ", _PUNCTUATION.sub(" ", text))
     text = " ".join(text.split())
-    if (report := _report.get()) and (match := _FOREIGN.search(text)):
-        report.add("foreign", match[0])
+    if _report.get() and (match := _FOREIGN.search(text)):
+        note_rule("foreign", match[0])
     return text
 
 
@@ -134,7 +135,7 @@ def compose(text: str) -> str:
     """Composes letters with their accents (NFC), so that equal texts have equal characters."""
     composed = unicodedata.normalize("NFC", text)
     if composed != text:
-        _note("composed", next(w for w in text.split() if unicodedata.normalize("NFC", w) != w))
+        note_rule("composed", next(w for w in text.split() if unicodedata.normalize("NFC", w) != w))
     return composed
 
 
@@ -143,9 +144,10 @@ def foreign_characters(text: str) -> str:
     return "".join(dict.fromkeys(_FOREIGN.findall(text)))
 
 
-def _note(rule: str, example: str) -> None:
+def note_rule(rule: str, example: str, count: int = 1) -> None:
+    """Counts an application of one of :data:`RULES`, if they are recorded."""
     if report := _report.get():
-        report.add(rule, example)
+        report.add(rule, example, count)
 
 
 def _without_marks(text: str) -> str:
@@ -159,14 +161,14 @@ def _without_marks(text: str) -> str:
 
 
 def _take_out(rule: str, match: re.Match[str]) -> str:
-    _note(rule, match[0])
+    note_rule(rule, match[0])
     return " "
 
 
 def _decode_entity(match: re.Match[str]) -> str:
     decoded = html.unescape(match[0])
     if decoded != match[0]:
-        _note("entity", match[0])
+        note_rule("entity", match[0])
     return decoded
 
 
@@ -188,7 +190,7 @@ def _take_out_sound(match: re.Match[str]) -> str:
 def _take_off_braces(match: re.Match[str]) -> str:
     if _is_sound(match[1]):
         return _take_out("sound", match)
-    _note("brace", match[0])
+    note_rule("brace", match[0])
     return f" {match[1]} "
 
 
@@ -212,7 +214,7 @@ def _without_quotes(text: str) -> str:
         if end is not None:
             quotes.add(end)
             behind = end
-        _note("quote", text[start : (start if end is None else end) + 1][:40])
+        note_rule("quote", text[start : (start if end is None else end) + 1][:40])
     return "".join(" " if index in quotes else c for index, c in enumerate(text))
 
 

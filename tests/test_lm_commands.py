@@ -121,3 +121,36 @@ def test_the_defaults_are_those_of_the_package():
 def test_help_loads_no_numpy():
     code = "import sys, asr.cli.main; asr.cli.main._parser(); assert 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ)
+
+
+def test_a_lower_case_model_is_read_in_upper_case_and_said(tmp_path, capsys, librivox):
+    text = tmp_path / "text"
+    text.write_text(f"{librivox[4].text}\n")
+    upper, lower = tmp_path / "upper.arpa", tmp_path / "lower.arpa"
+    assert main(["lm", "train", str(text), "-o", str(upper), "--order", "2"]) == 0
+    lower.write_text(upper.read_text().lower())
+    capsys.readouterr()
+    tables = []
+    for path in (upper, lower):
+        assert main(["lm", "perplexity", str(path), str(text)]) == 0
+        captured = capsys.readouterr()
+        tables.append(captured.out)
+        assert ("words of language models read in upper case" in captured.err) == (path == lower)
+    assert tables[0] == tables[1]
+    audio = ["transcribe", librivox[4].audio_filepath, "--decoder", "beam", "--lm"]
+    texts = []
+    for path in (upper, lower):
+        assert main([*audio, str(path)]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+
+
+def test_a_model_with_a_word_in_two_cases_is_refused(tmp_path, capsys):
+    path = tmp_path / "two.arpa"
+    path.write_text(
+        "\\data\\\nngram 1=6\n\n\\1-grams:\n-1\t<unk>\n-99\t<s>\n-1\t</s>\n"
+        "-1\tthe\n-1\tThe\n-1\tboat\n\n\\end\\\n"
+    )
+    (tmp_path / "text").write_text("the boat\n")
+    assert main(["lm", "perplexity", str(path), str(tmp_path / "text")]) == 1
+    assert "in two cases" in capsys.readouterr().err

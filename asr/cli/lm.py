@@ -16,6 +16,7 @@ from asr.neural_lm.file import is_recurrent
 from asr.ngram.arpa import EXTENSIONS
 from asr.ngram.estimation import train as train_model
 from asr.ngram.files import load, save
+from asr.ngram.letter_case import in_upper_case
 from asr.ngram.model import NgramModel
 from asr.ngram.perplexity import measure
 from asr.runtime.textfile import read_text
@@ -65,7 +66,7 @@ def perplexity(options: argparse.Namespace) -> int:
 
         predict = partial(measure_recurrent, load_recurrent(options.lm))
     else:
-        predict = partial(measure, load(options.lm))
+        predict = partial(measure, in_upper_case(load(options.lm), options.lm))
     table = Table("text", box=None, header_style="bold")
     for name in ("sentences", "words", "unknown", "perplexity", "without unknown"):
         table.add_column(name, justify="right")

@@ -122,8 +122,9 @@ def load_lm_and_lexicon(
     lm = None
     if config.lm:
         from asr.ngram import load
+        from asr.ngram.letter_case import in_upper_case
 
-        lm = load(config.lm)
+        lm = in_upper_case(load(config.lm), config.lm)
     if config.lexicon:
         from asr.lexicon import read_entries
 
