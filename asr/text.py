@@ -30,6 +30,7 @@ RULES = {
     "quote": "single quotation marks taken off words",
     "composed": "texts with accents composed",
     "case": "words of language models read in upper case",
+    "manifest": "texts of manifests brought into normal form",
     "foreign": "texts with characters that no rule changes",
 }
 
@@ -76,6 +77,9 @@ _SHORTENED = re.compile(
 )
 
 
+_EXAMPLE = 40  # characters
+
+
 @dataclass
 class RuleReport:
     """How often each of :data:`RULES` was applied, with an example."""
@@ -85,7 +89,7 @@ class RuleReport:
 
     def add(self, rule: str, example: str, count: int = 1) -> None:
         self.counts[rule] += count
-        self.examples.setdefault(rule, " ".join(example.split()))
+        self.examples.setdefault(rule, " ".join(example.split())[:_EXAMPLE])
 
     def __str__(self) -> str:
         """One line; empty if no rule was applied."""

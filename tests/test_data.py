@@ -9,6 +9,7 @@ from asr.corpora.manifest import write_manifest
 from asr.errors import AsrError
 from asr.features.log_mel import extract
 from asr.features.mel import feature_frames
+from asr.text import record_rules
 from asr.tokenizers.tokenizer import CharacterTokenizer
 from asr.training.audio_cache import open_cache
 from asr.training.dataset import (
@@ -160,3 +161,20 @@ def test_utterances_that_cannot_be_trained_on_are_reported(tmp_path, librivox):
         load_training_set(
             long, AugmentConfig(), (TOKENIZER, TOKENIZER), 80, lambda frames: frames // 4
         )
+
+
+def test_texts_are_brought_into_the_normal_form_of_the_model(tmp_path, librivox):
+    targets = []
+    for name, change in (("as-is", str), ("lower", lambda text: f"{text.lower()}. [noise]")):
+        utterances = [replace(u, text=change(u.text)) for u in librivox[:2]]
+        write_manifest(tmp_path / f"{name}.jsonl", utterances)
+        config = DataConfig(
+            train=(str(tmp_path / f"{name}.jsonl"),), dev=("-",), cache=str(tmp_path)
+        )
+        with record_rules() as report:
+            training, _ = load_training_set(
+                config, AugmentConfig(), (TOKENIZER, TOKENIZER), 80, lambda frames: frames // 4
+            )
+        targets.append(training.targets)
+        assert report.counts["manifest"] == (2 if name == "lower" else 0)
+    assert targets[0] == targets[1]

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from asr.config.data import AugmentConfig, DataConfig
 from asr.corpora.manifest import Utterance, read_manifest
 from asr.errors import AsrError
 from asr.features.mel import feature_frames
+from asr.text import normalise, note_rule
 from asr.tokenizers.tokenizer import Tokenizer, UnrepresentableText
 from asr.training import augmentation as augment
 from asr.training.audio_cache import AudioCache, open_cache
@@ -94,8 +95,13 @@ def manifest_path(config: DataConfig, name: str) -> Path:
 
 
 def read_manifests(config: DataConfig, names: Sequence[str]) -> list[Utterance]:
-    """The utterances of several manifests of a recipe, one after another."""
-    return [u for name in names for u in read_manifest(manifest_path(config, name))]
+    """The utterances of several manifests of a recipe, one after another, in normal form."""
+    utterances = [u for name in names for u in read_manifest(manifest_path(config, name))]
+    for index, utterance in enumerate(utterances):
+        if (text := normalise(utterance.text)) != utterance.text:
+            note_rule("manifest", utterance.text)
+            utterances[index] = replace(utterance, text=text)
+    return utterances
 
 
 def load_training_set(
