@@ -178,12 +178,12 @@ def test_mp3_is_cut_off_only_if_it_says_how_long_it_was(tmp_path, speech):
     path.write_bytes(tags + data)
     assert len(load_audio(path)) == len(samples)
     path.write_bytes(tags + data[: len(data) // 3])
-    with pytest.raises(AsrError, match=r"speech.mp3 is damaged: of its 21.0 s of audio \d+.\d s"):
+    with pytest.raises(AsrError, match=r"speech.mp3 is cut off .*: \d+.\d s of 21.\d s were read"):
         load_audio(path)
     # Without a count libsndfile expects too much of a file that begins so.
     path.write_bytes(data[:21] + bytes(4) + data[25:])
     assert len(load_audio(path)) == pytest.approx(len(samples), abs=2 * 1152)  # with padding
-    assert audio_duration(path) * SAMPLE_RATE > len(samples) + SAMPLE_RATE
+    assert audio_duration(path) == len(load_audio(path)) / SAMPLE_RATE
 
 
 def test_finds_audio_in_folders_below(tmp_path):

@@ -1,53 +1,65 @@
-"""Audio files to 16 kHz mono float samples, at once or piece by piece."""
+"""Audio files to 16 kHz mono float samples, at once or piece by piece.
+
+libsndfile reads what it can (:mod:`asr.audio.sndfile_reader`), PyAV the rest
+(:mod:`asr.audio.container_reader`); the bytes of a file decide where its audio ends
+(:mod:`asr.audio.layout`).
+"""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Collection, Iterable, Iterator
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from asr.audio.layout import Layout, examine
+from asr.audio.media_files import EXTENSIONS, UNREADABLE, find_audio
+from asr.audio.mixdown import Mixdown
+from asr.audio.notices import AudioNotice, IncompleteAudio, cut_off, without_length
+from asr.audio.resampling import resample
+from asr.audio.signal import SAMPLE_RATE, Samples
+from asr.audio.sndfile_reader import SndfileReader
 from asr.errors import AsrError
 
-SAMPLE_RATE = 16_000  # Hz, of every signal inside the package
+if TYPE_CHECKING:
+    from asr.audio.container_reader import ContainerReader
 
-# What a folder is searched for: the containers that libsndfile reads and people use.
-EXTENSIONS = frozenset(
-    [
-        *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".nist", ".oga", ".ogg"),
-        *(".opus", ".rf64", ".snd", ".sph", ".w64", ".wav"),
-    ]
-)
+__all__ = [
+    "EXTENSIONS",
+    "SAMPLE_RATE",
+    "UNREADABLE",
+    "AudioNotice",
+    "IncompleteAudio",
+    "Samples",
+    "audio_duration",
+    "count_channels",
+    "find_audio",
+    "load_audio",
+    "read_pieces",
+    "to_16k_mono",
+]
 
-# Extensions of common formats that libsndfile does not read.
-UNREADABLE = frozenset(
-    [
-        *(".3gp", ".aac", ".ac3", ".amr", ".ape", ".m4a", ".m4b", ".mka", ".mp4", ".weba"),
-        *(".webm", ".wma", ".wv"),
-    ]
-)
-
-Samples = NDArray[np.float32]
-
-_BLOCK = 1 << 19  # samples that are read at a time, of all channels together
 _LOWEST_RATE = 2_000  # Hz; below, no speech is left
-_UNKNOWN = 2**63 - 1  # samples, says libsndfile of a FLAC file that was written to a pipe
-_ENOUGH = 0.9  # of the samples that an MP3 promises; fewer are no matter of rounding
-_LOUDEST = 1e6  # far beyond full scale, even where that is 32768; the features' squares stay finite
 
 
-def load_audio(path: str | Path, channel: int | None = None) -> Samples:
+def load_audio(
+    path: str | Path, channel: int | None = None, notices: list[AudioNotice] | None = None
+) -> Samples:
     """Reads an audio file.
 
     The sample rate is changed by soxr's high-quality filter.
 
     Args:
         path: the file.
-        channel: counted from 1; by default all channels are averaged.
+        channel: counted from 1; by default all channels are mixed.
+        notices: receives what is to be said of the file, such as that its end is missing.
 
     Returns:
         Samples at 16 kHz, shape (samples,), nominally within [-1, 1], at least one of them.
@@ -55,168 +67,143 @@ def load_audio(path: str | Path, channel: int | None = None) -> Samples:
     Raises:
         AsrError: the file is missing, is no audio, lacks the channel, or holds no samples or not
             only finite ones.
+        IncompleteAudio: its end is missing, and ``notices`` is None.
     """
-    return np.concatenate(list(read_pieces(path, channel)))
+    return np.concatenate(list(read_pieces(path, channel, notices)))
 
 
-def read_pieces(path: str | Path, channel: int | None = None) -> Iterator[Samples]:
-    """What :func:`load_audio` returns, in pieces of bounded size, however long the file is.
+def read_pieces(
+    path: str | Path, channel: int | None = None, notices: list[AudioNotice] | None = None
+) -> Iterator[Samples]:
+    """As :func:`load_audio`, in pieces of bounded size, however long the file is.
 
     Raises:
-        AsrError: as :func:`load_audio`, as soon as it shows.
+        AsrError: as :func:`load_audio`, as soon as it shows; IncompleteAudio at the end.
     """
-    with _open(path) as file:
-        _check_channel(file, path, channel)
-        empty = True
-        for piece in _to_16k(_read_mono(file, path, channel), file.samplerate):
-            empty = False
-            yield piece
-    if empty:
-        raise AsrError(f"{path} holds no audio samples")
+    with _regular(path) as file:
+        reader, layout = _open(file, path)
+        _check_channel(reader, path, channel)
+        mixdown = Mixdown(path, channel)
+        pieces = resample((rate, mixdown(block)) for rate, block in reader.blocks())
+        samples = 0
+        for piece in pieces:
+            samples += len(piece)
+            if len(piece):
+                yield piece
+    incomplete = layout.cut_off or reader.damaged
+    if samples == 0:
+        raise AsrError(
+            f"{path} is damaged: its audio can't be decoded"
+            if incomplete
+            else f"{path} holds no audio samples"
+        )
+    if incomplete:
+        promised = layout.promised
+        if promised is None and not isinstance(reader, SndfileReader):
+            promised = reader.promised
+        notice = cut_off(path, samples / SAMPLE_RATE, promised)
+        if notices is None:
+            raise IncompleteAudio(notice.text)
+        notices.append(notice)
+    elif layout.without_length and notices is not None:
+        notices.append(without_length(path))
 
 
 def to_16k_mono(signal: NDArray[np.float32], rate: int, name: str | Path = "the signal") -> Samples:
-    """Averages the channels of ``signal``, shape (samples, channels), and brings it to 16 kHz."""
-    return np.concatenate(list(_to_16k([_mono(signal, None, name)], rate)))
+    """Mixes the channels of ``signal``, shape (samples, channels), and brings it to 16 kHz."""
+    return np.concatenate(list(resample([(rate, Mixdown(name, None)(signal))])))
 
 
 def audio_duration(path: str | Path) -> float:
-    """The length of an audio file in seconds, read from its header where that has one.
+    """The length of the audio of a file in seconds, which its bytes decide.
 
     Raises:
-        AsrError: the file is missing, no audio, or holds no samples, or it has to be decoded to be
-            measured and is damaged.
+        AsrError: the file is missing, no audio, or holds no samples.
     """
-    with _open(path) as file:
-        samples = file.frames
-        if samples == _UNKNOWN:
-            samples = sum(map(len, _read_mono(file, path, None)))
-        if samples <= 0:
-            raise AsrError(f"{path} holds no audio samples")
-        return float(samples) / float(file.samplerate)
+    if _is_stream(path):
+        raise AsrError(f"{path} is a pipe or a device, which can be read only once; save it first")
+    reader, _ = _open(path, path)
+    seconds = reader.seconds()
+    if seconds <= 0.0:
+        raise AsrError(
+            f"{path} is damaged: its audio can't be decoded"
+            if reader.damaged
+            else f"{path} holds no audio samples"
+        )
+    return seconds
 
 
 def count_channels(path: str | Path) -> int:
-    """How many channels an audio file has.
+    """The number of channels of an audio file.
 
     Raises:
         AsrError: the file is missing or no audio.
     """
-    with _open(path) as file:
-        return int(file.channels)
+    return _open(path, path)[0].channels
 
 
-def find_audio(folder: str | Path, extensions: Collection[str] = EXTENSIONS) -> list[Path]:
-    """All files below ``folder`` with the extension of an audio format, sorted by path."""
-    found = (path for path in Path(folder).rglob("*") if path.suffix.lower() in extensions)
-    return sorted(path for path in found if os.path.isfile(path))
-
-
-class _Forward(soundfile.SoundFile):  # type: ignore[misc]
-    """A file that is read from its beginning to its end.
-
-    Otherwise soundfile would seek after each piece to where libsndfile is anyway, which fails in
-    FLAC of unknown length and disturbs the decoding of MP3.
-    """
-
-    def seekable(self) -> bool:
-        return False
-
-
-def _read_mono(
-    file: soundfile.SoundFile, path: str | Path, channel: int | None
-) -> Iterator[Samples]:
-    frames = max(1, _BLOCK // file.channels)
-    read = 0
-    while True:
-        try:
-            block = file.read(frames, dtype="float32", always_2d=True)
-        except (soundfile.LibsndfileError, MemoryError) as error:
-            raise AsrError(f"{path} is damaged: its audio can't be decoded") from error
-        if len(block) == 0:
-            break
-        read += len(block)
-        yield _mono(block, channel, path)
-    # FLAC that is cut off is an error already; of other formats libsndfile counts what is there.
-    if file.format == "MP3" and read < _ENOUGH * file.frames and _says_its_length(path):
-        promised, left = file.frames / file.samplerate, read / file.samplerate
-        raise AsrError(
-            f"{path} is damaged: of its {promised:.1f} s of audio {left:.1f} s are left; "
-            "convert it, to WAV for example, to have those"
-        )
-
-
-def _says_its_length(path: str | Path) -> bool:
-    """Whether an MP3 counts its frames at its start; if not, libsndfile guesses by the first one.
-
-    Its first frame holds no audio then but a tag, in which flags and the count follow the name.
-    """
-    with open(path, "rb") as file:
-        start = file.read(10)
-        if start.startswith(b"ID3"):  # title and so on, by the length of 7 bits a byte
-            file.seek(start[6] << 21 | start[7] << 14 | start[8] << 7 | start[9], os.SEEK_CUR)
-        else:
-            file.seek(0)
-        tag = re.search(rb"(?:Xing|Info)(.{4})(.{4})", file.read(64), re.DOTALL)
-    return tag is not None and tag[1][3] & 1 == 1 and any(tag[2])
-
-
-def _mono(block: NDArray[np.float32], channel: int | None, name: str | Path) -> Samples:
-    """One channel of ``block``, shape (samples, channels), or the mean of all."""
-    mono: Samples = (
-        block.mean(axis=1, dtype=np.float32)
-        if channel is None
-        else np.ascontiguousarray(block[:, channel - 1])
-    )
-    if not np.isfinite(mono).all():
-        raise AsrError(f"{name} holds samples that are not finite numbers")
-    if mono.max(initial=0.0) > _LOUDEST or mono.min(initial=0.0) < -_LOUDEST:
-        raise AsrError(f"{name} holds samples beyond any scale of audio; is its header right?")
-    return mono
-
-
-def _to_16k(pieces: Iterable[Samples], rate: int) -> Iterator[Samples]:
-    """Resamples a stream of pieces; what comes out does not depend on where they end."""
-    if rate == SAMPLE_RATE:
-        yield from pieces
-        return
-    import soxr  # here, because 16 kHz audio need not wait for it
-
-    stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
-    read = written = 0
-    for piece in pieces:
-        resampled = stream.resample_chunk(piece)
-        read += len(piece)
-        written += len(resampled)
-        if len(resampled):
-            yield resampled
-    if read:
-        tail = stream.resample_chunk(np.zeros(0, np.float32), last=True)
-        missing = -(-read * SAMPLE_RATE // rate) - written  # soxr rounds the length, we round up
-        yield np.pad(tail[:missing], (0, max(0, missing - len(tail))))
-
-
-def _check_channel(file: soundfile.SoundFile, path: str | Path, channel: int | None) -> None:
-    if channel is not None and not 1 <= channel <= file.channels:
-        count = f"{file.channels} channel" + ("s" if file.channels > 1 else "")
+def _check_channel(
+    reader: SndfileReader | ContainerReader, path: str | Path, channel: int | None
+) -> None:
+    if channel is not None and not 1 <= channel <= reader.channels:
+        count = f"{reader.channels} channel" + ("s" if reader.channels > 1 else "")
         raise AsrError(f"{path} has {count}: there is no channel {channel}")
 
 
-def _open(path: str | Path) -> soundfile.SoundFile:
-    path = Path(path)
+def _open(path: str | Path, name: str | Path) -> tuple[SndfileReader | ContainerReader, Layout]:
+    """Chooses what reads a file; ``name`` is that of errors."""
     if not os.path.exists(path):  # unlike Path's, never an error: a name may be too long
-        raise AsrError(f"{path} does not exist")
-    if path.is_dir():
-        raise AsrError(f"{path} is a folder, not an audio file")
+        raise AsrError(f"{name} does not exist")
+    if os.path.isdir(path):
+        raise AsrError(f"{name} is a folder, not an audio file")
     try:
-        if path.stat().st_size == 0:
-            raise AsrError(f"{path} is empty (0 bytes)")
-        file = _Forward(os.fsencode(path))  # soundfile itself encodes only what is Unicode
-    except (OSError, soundfile.LibsndfileError) as error:
-        if isinstance(error, PermissionError):
-            raise AsrError(f"{path} may not be read: permission denied") from error
-        raise AsrError(f"{path} is not audio in a format that can be read") from error
-    if file.samplerate < _LOWEST_RATE:
-        file.close()
-        raise AsrError(f"{path} has {file.samplerate} samples a second, too few for speech")
-    return file
+        if os.stat(path).st_size == 0:
+            raise AsrError(f"{name} is empty (0 bytes)")
+        layout = examine(path)
+        reader: SndfileReader | ContainerReader | None = None
+        if not layout.by_container:
+            try:
+                reader = SndfileReader(path, layout)
+            except (OSError, soundfile.LibsndfileError):
+                reader = None
+        if reader is None or (isinstance(reader, SndfileReader) and reader.misses_audio):
+            reader = _open_container(path) or reader
+    except PermissionError as error:
+        raise AsrError(f"{name} may not be read: permission denied") from error
+    except OSError as error:
+        raise AsrError(f"{name} is not audio in a format that can be read") from error
+    if reader is None:
+        raise AsrError(f"{name} is not audio in a format that can be read")
+    if reader.rate < _LOWEST_RATE:
+        raise AsrError(f"{name} has {reader.rate} samples a second, too few for speech")
+    return reader, layout
+
+
+def _open_container(path: str | Path) -> ContainerReader | None:
+    # FFmpeg takes time to load, which files that libsndfile reads need not wait for.
+    from asr.audio.container_reader import ContainerReader, NoAudio
+
+    try:
+        return ContainerReader(path)
+    except NoAudio:
+        return None
+
+
+def _is_stream(path: Any) -> bool:
+    return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))
+
+
+@contextmanager
+def _regular(path: str | Path) -> Iterator[str | Path]:
+    """The file itself, or a copy of what a pipe or a device gives, deleted in the end."""
+    if not _is_stream(path):
+        yield path
+        return
+    with tempfile.NamedTemporaryFile(prefix="asr-") as copy:
+        try:
+            with open(path, "rb") as source:
+                shutil.copyfileobj(source, copy)
+            copy.flush()
+        except OSError as error:
+            raise AsrError(f"{path} can't be read: {error.strerror or error}") from error
+        yield copy.name

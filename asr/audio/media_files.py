@@ -1,0 +1,44 @@
+"""Finding audio files: extensions of readable formats, and walking folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+# What a folder is searched for: the formats that libsndfile reads, then those of FFmpeg.
+EXTENSIONS = frozenset(
+    [
+        *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".nist", ".oga", ".ogg"),
+        *(".opus", ".rf64", ".snd", ".sph", ".w64", ".wav"),
+        *(".3g2", ".3gp", ".aac", ".ac3", ".amr", ".ape", ".asf", ".avi", ".dss", ".eac3", ".flv"),
+        *(".m2ts", ".m4a", ".m4b", ".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp4", ".mpeg"),
+        *(".mpg", ".mts", ".spx", ".tta", ".webm", ".weba", ".wma", ".wmv", ".wv"),
+    ]
+)
+
+# Extensions of recordings that nothing here reads: encrypted, or of a secret codec.
+UNREADABLE = frozenset([".aa", ".aax", ".ds2", ".m4p", ".silk"])
+
+_APPLE_DOUBLE = "._"  # macOS puts attributes of a.wav into ._a.wav on other file systems
+
+
+def find_audio(folder: str | Path, extensions: Collection[str] = EXTENSIONS) -> list[Path]:
+    """All files below ``folder`` with the extension of an audio format, sorted by path.
+
+    Links to folders are followed, each folder is searched once.
+    """
+    found = (path for path in _files(Path(folder)) if path.suffix.lower() in extensions)
+    return sorted(path for path in found if os.path.isfile(path))
+
+
+def _files(top: Path) -> Iterator[Path]:
+    searched: set[tuple[int, int]] = set()
+    for folder, folders, files in os.walk(top, followlinks=True):
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in searched:  # a link back, or to the same folder
+            folders.clear()
+            continue
+        searched.add((status.st_dev, status.st_ino))
+        folders.sort()
+        yield from (Path(folder, name) for name in files if not name.startswith(_APPLE_DOUBLE))
