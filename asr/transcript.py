@@ -46,6 +46,14 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence about a recording that was read all the same, such as that its end is missing."""
+
+    text: str  # names the file
+    incomplete: bool  # whether audio is missing, which makes a command fail
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """The transcript of one file."""
 
@@ -54,6 +62,7 @@ class Transcript:
     segments: tuple[Segment, ...]  # with words, by start
     heard: tuple[int, ...] = ()  # channels that were not mixed, with words or without
     name: str = ""  # the recording's id in ctm and trn; empty: the file's name without extension
+    notices: tuple[Notice, ...] = ()  # about the file
 
     @property
     def text(self) -> str:

@@ -104,8 +104,9 @@ def audio(folder: Path, count: int, random: np.random.Generator) -> None:
             (mixed / mutant.name).write_bytes(mutant.data)
         paths = sorted(mixed.iterdir(), reverse=True)
         texts, outcome = _transcripts(paths, folder / f"texts-{number}")
-        for path in paths:
-            done = (path.stem in texts) + len(outcome.about(str(path)))
+        for path in paths:  # what is cut off is both
+            about = [line for line in outcome.about(str(path)) if " is cut off " not in line]
+            done = (path.stem in texts) + len(about)
             check(done == 1, f"{path.name} is neither transcribed nor reported, or both")
         for name, text in expected.items():
             check(texts[name] == text, f"{name} is read otherwise among damaged files")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from fractions import Fraction
 from pathlib import Path
 
@@ -25,7 +26,6 @@ KINDS = {
     "ac3": ("ac3", "ac3", 48_000, 128_000),
     "wv": ("wv", "wavpack", 16_000, None),
     "tta": ("tta", "tta", 16_000, None),
-    "flv": ("flv", "aac", 44_100, 96_000),
     "mts": ("mpegts", "aac", 48_000, 96_000),
 }
 
@@ -34,7 +34,7 @@ _FORMATS = ("fltp", "flt", "s16", "s16p")  # preferred sample formats
 
 
 def write_media(
-    path: Path, signal: np.ndarray, kind: str, video: bool = False, **options: str
+    path: Path | io.BytesIO, signal: np.ndarray, kind: str, video: bool = False, **options: str
 ) -> int:
     """Writes a signal, shape (samples,) or (samples, channels), at 16 kHz.
 
@@ -49,7 +49,9 @@ def write_media(
     container_name, codec, rate, bit_rate = KINDS[kind]
     signal = signal[:, None] if signal.ndim == 1 else signal
     layout = "mono" if signal.shape[1] == 1 else "stereo"
-    with av.open(str(path), "w", format=container_name, options=options) as container:
+    file = path if isinstance(path, io.BytesIO) else str(path)
+    options = {"fflags": "bitexact", **options}  # the same bytes every time
+    with av.open(file, "w", format=container_name, options=options) as container:
         pictures = container.add_stream("mpeg4", rate=10) if video else None
         stream = container.add_stream(codec, rate=rate)
         stream.layout = layout

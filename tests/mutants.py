@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import soundfile
+from media import write_media
 
 Random = np.random.Generator
 
@@ -32,6 +33,8 @@ CONTAINERS = (
     ("RF64", "PCM_16", "rf64"),
     ("NIST", "PCM_16", "sph"),
 )
+# Kinds of tests/media.py, which FFmpeg reads.
+MEDIA = ("m4a", "mp4", "mov", "mkv", "webm", "avi", "wma", "amr", "mp2", "3gp", "aac", "wv", "mts")
 _HEADER = 64  # bytes in which most containers say what they hold
 _EXTREMES = (0, 1, 2, 3, 100, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
@@ -105,6 +108,7 @@ def audio(speech: Sequence[np.ndarray], random: Random) -> Iterator[Mutant]:
         for signal in speech
         for container, subtype, extension in CONTAINERS
     ]
+    encoded += [(kind, _media(signal, kind)) for signal in speech[:1] for kind in MEDIA]
     number = 0
     while True:
         number += 1
@@ -129,6 +133,13 @@ def encode(
         return _with_serial(data)
     peak = data.find(b"PEAK", 0, 100)  # of samples in floating point, with the time of writing
     return data if peak < 0 else data[: peak + 12] + bytes(4) + data[peak + 16 :]
+
+
+def _media(signal: np.ndarray, kind: str) -> bytes:
+    """A container of ``signal``, written by FFmpeg."""
+    buffer = io.BytesIO()
+    write_media(buffer, signal, kind)
+    return buffer.getvalue()
 
 
 def _with_serial(data: bytes, serial: int = 1) -> bytes:

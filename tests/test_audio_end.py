@@ -12,7 +12,6 @@ from asr.audio.iff_chunks import scan_wav
 from asr.audio.layout import examine
 from asr.audio.read import (
     SAMPLE_RATE,
-    AudioNotice,
     IncompleteAudio,
     audio_duration,
     load_audio,
@@ -20,6 +19,7 @@ from asr.audio.read import (
 )
 from asr.audio.sndfile_reader import SndfileReader
 from asr.errors import AsrError
+from asr.transcript import Notice
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def clips(librivox):
 
 def read(path):
     """The samples, and what is said of the file."""
-    notices: list[AudioNotice] = []
+    notices: list[Notice] = []
     samples = load_audio(path, notices=notices)
     for notice in notices:
         assert str(path) in notice.text

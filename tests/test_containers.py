@@ -13,7 +13,6 @@ from scipy.signal import correlate
 from asr.audio.read import (
     EXTENSIONS,
     SAMPLE_RATE,
-    AudioNotice,
     audio_duration,
     count_channels,
     find_audio,
@@ -21,6 +20,7 @@ from asr.audio.read import (
     read_pieces,
 )
 from asr.errors import AsrError
+from asr.transcript import Notice
 
 EXACT = ("mov", "mkv", "tta", "wv")  # lossless at 16 kHz
 # Samples of delay that encoders add and containers don't note, by FFmpeg's own decoding.
@@ -40,7 +40,7 @@ def delay(found, expected):
 def test_every_kind_is_read_to_its_end(tmp_path, speech, kind):
     path = tmp_path / f"speech.{kind}"
     write_media(path, speech, kind)
-    notices: list[AudioNotice] = []
+    notices: list[Notice] = []
     found = load_audio(path, notices=notices)
     assert notices == []
     assert path.suffix in EXTENSIONS
@@ -87,7 +87,7 @@ def test_a_cut_off_container_gives_what_is_there_and_says_so(tmp_path, speech, k
     write_media(path, signal, kind, **options)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
-    notices: list[AudioNotice] = []
+    notices: list[Notice] = []
     found = load_audio(path, notices=notices)
     assert 0.35 * len(signal) < len(found) < 0.6 * len(signal)
     (notice,) = notices

@@ -8,12 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from media import write_media
 
 from asr.audio.read import SAMPLE_RATE, load_audio
 from asr.cli import main as cli
@@ -225,10 +227,10 @@ def test_a_name_that_is_not_utf8_is_written_as_text(talks, transcribe):
 
 
 def test_audio_of_other_formats_in_a_folder_is_reported(talks, transcribe):
-    (talks / "deep" / "b.m4a").write_bytes(b"\0\0\0\x20ftypM4A ")
+    (talks / "deep" / "b.aax").write_bytes(b"\0\0\0\x20ftypaax ")
     status, _, err = transcribe(talks, talks / "deep", "-o", "out")
     assert (status, len(err.splitlines())) == (1, 1)
-    assert err.startswith("asr: talks/deep/b.m4a is in a format that can't be read; convert it")
+    assert err.startswith("asr: talks/deep/b.aax is in a format that can't be read; convert it")
     assert "deep/b.txt" in files(Path("out"))
 
 
@@ -276,6 +278,94 @@ def test_a_long_file_prints_its_segments_line_by_line(talks, transcribe, librivo
     assert [line for line in several.splitlines() if line.startswith("long.wav\t")] == [
         f"long.wav\t{line}" for line in out.splitlines()
     ]
+
+
+def test_containers_stand_beside_other_files(talks, transcribe, librivox):
+    speech = load_audio(librivox[1].audio_filepath)
+    write_media(talks / "camera.mov", speech, "mov", video=True)
+    write_media(talks / "phone.m4a", speech, "m4a")
+    assert transcribe(talks, "-o", "out") == (0, "", "")
+    assert Path("out/camera.txt").read_text() == Path("out/a.txt").read_text()
+    assert "HE WAS NOT" in Path("out/phone.txt").read_text()
+
+
+def test_a_pipe_is_read_once_and_named_as_it_was(talks, transcribe):
+    _, text, _ = transcribe(talks / "a.wav")
+    pipe = talks / "pipe.wav"
+    for data, expected in (
+        ((talks / "a.wav").read_bytes(), (0, text, "")),
+        (b"no audio", (1, "", "asr: talks/pipe.wav is not audio in a format that can be read\n")),
+    ):
+        os.mkfifo(pipe)
+        writer = threading.Thread(target=pipe.write_bytes, args=(data,), daemon=True)
+        writer.start()
+        assert transcribe(pipe) == expected
+        writer.join(timeout=10)
+        pipe.unlink()
+
+
+def test_a_cut_off_file_is_written_down_and_reported(talks, transcribe):
+    data = (talks / "a.wav").read_bytes()
+    (talks / "a.wav").write_bytes(data[: len(data) * 2 // 3])
+    for arguments in ((), ("-o", "out"), ("--format", "json")):
+        status, out, err = transcribe(talks / "a.wav", *arguments)
+        assert status == 1
+        assert re.fullmatch(
+            r"asr: talks/a.wav is cut off or damaged: \d.\d s of 3.0 s were read, the rest is "
+            r"missing\n",
+            err,
+        )
+        assert "HE WAS" in (out or Path("out/a.txt").read_text())
+    assert transcribe(talks / "deep", talks / "a.wav", "-o", "out")[0] == 1
+
+
+def test_notes_are_no_failures(talks, transcribe):
+    data = bytearray((talks / "a.wav").read_bytes())
+    expected = transcribe(talks / "a.wav")[1]
+    data[data.index(b"data") + 4 :][:4] = bytes(4)
+    at = data.index(b"data") + 4
+    data[at : at + 4] = bytes(4)
+    (talks / "a.wav").write_bytes(data)
+    assert transcribe(talks / "a.wav") == (
+        0,
+        expected,
+        "note: the header of talks/a.wav holds no true length: all audio up to the end of the "
+        "file was read\n",
+    )
+    hiss = 0.05 * np.random.default_rng(0).standard_normal(3 * SAMPLE_RATE)
+    soundfile.write(talks / "hiss.wav", hiss, SAMPLE_RATE)
+    soundfile.write(talks / "long.wav", np.tile(hiss, 20), SAMPLE_RATE)
+    soundfile.write(talks / "silence.wav", np.zeros(SAMPLE_RATE), SAMPLE_RATE)
+    for name in ("hiss", "long"):
+        status, out, err = transcribe(talks / f"{name}.wav")
+        assert (status, out.strip()) == (0, "")
+        assert err == f"note: talks/{name}.wav has sound, but no words were recognised in it\n"
+    assert transcribe(talks / "silence.wav") == (0, "\n", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_no_copy_of_a_recording_stays_behind(tmp_path, librivox, number):
+    scratch = tmp_path / "tmp"
+    scratch.mkdir()
+    command = [sys.executable, "-m", "asr", "transcribe", "-", "--decoder", "greedy"]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(scratch)},
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+    )
+    process.stdin.write(Path(librivox[0].audio_filepath).read_bytes())
+    process.stdin.flush()
+    deadline = time.monotonic() + 60
+    while not list(scratch.rglob("stdin")):
+        assert time.monotonic() < deadline, "standard input is not copied"
+        time.sleep(0.02)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert not list(scratch.iterdir())
 
 
 def test_ctrl_c_keeps_what_is_done(tmp_path, librivox):

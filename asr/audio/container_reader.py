@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _DEMUXERS = (
     *("aac", "ac3", "aiff", "amr", "amrnb", "amrwb", "ape", "asf", "asf_o", "au", "avi", "caf"),
-    *("dsf", "dss", "dts", "eac3", "flac", "flv", "gsm", "iff", "loas", "matroska,webm"),
+    *("dsf", "dss", "dts", "eac3", "flac", "gsm", "iff", "loas", "matroska,webm"),
     *("mov,mp4,m4a,3gp,3g2,mj2", "mp3", "mpc", "mpc8", "mpeg", "mpegts", "ogg", "rm", "tak", "tta"),
     *("voc", "w64", "wav", "wv", "xwma"),
 )

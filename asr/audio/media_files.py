@@ -11,7 +11,18 @@ EXTENSIONS = frozenset(
     [
         *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".nist", ".oga", ".ogg"),
         *(".opus", ".rf64", ".snd", ".sph", ".w64", ".wav"),
-        *(".3g2", ".3gp", ".aac", ".ac3", ".amr", ".ape", ".asf", ".avi", ".dss", ".eac3", ".flv"),
+        *(
+            ".3g2",
+            ".3gp",
+            ".aac",
+            ".ac3",
+            ".amr",
+            ".ape",
+            ".asf",
+            ".avi",
+            ".dss",
+            ".eac3",
+        ),
         *(".m2ts", ".m4a", ".m4b", ".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp4", ".mpeg"),
         *(".mpg", ".mts", ".spx", ".tta", ".webm", ".weba", ".wma", ".wmv", ".wv"),
     ]

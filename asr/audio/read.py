@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from asr.audio.layout import Layout, examine
 from asr.audio.media_files import EXTENSIONS, UNREADABLE, find_audio
 from asr.audio.mixdown import Mixdown
-from asr.audio.notices import AudioNotice, IncompleteAudio, cut_off, without_length
+from asr.audio.notices import IncompleteAudio, cut_off, without_length
 from asr.audio.resampling import resample
 from asr.audio.signal import SAMPLE_RATE, Samples
 from asr.audio.sndfile_reader import SndfileReader
 from asr.errors import AsrError
+from asr.transcript import Notice
 
 if TYPE_CHECKING:
     from asr.audio.container_reader import ContainerReader
@@ -35,7 +36,6 @@ __all__ = [
     "EXTENSIONS",
     "SAMPLE_RATE",
     "UNREADABLE",
-    "AudioNotice",
     "IncompleteAudio",
     "Samples",
     "audio_duration",
@@ -50,7 +50,7 @@ _LOWEST_RATE = 2_000  # Hz; below, no speech is left
 
 
 def load_audio(
-    path: str | Path, channel: int | None = None, notices: list[AudioNotice] | None = None
+    path: str | Path, channel: int | None = None, notices: list[Notice] | None = None
 ) -> Samples:
     """Reads an audio file.
 
@@ -73,7 +73,7 @@ def load_audio(
 
 
 def read_pieces(
-    path: str | Path, channel: int | None = None, notices: list[AudioNotice] | None = None
+    path: str | Path, channel: int | None = None, notices: list[Notice] | None = None
 ) -> Iterator[Samples]:
     """As :func:`load_audio`, in pieces of bounded size, however long the file is.
 

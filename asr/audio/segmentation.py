@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.audio.conditioning import remove_rumble
 from asr.audio.read import SAMPLE_RATE, Samples
 
 LONGEST = 36.0  # seconds; shorter recordings stay whole, as all of LibriSpeech do
@@ -41,10 +42,13 @@ _BREAK = (
 )  # a pause that always ends a stretch: training utterances have no longer ones
 _MARGIN = _PER_SECOND // 2  # of a pause, kept at either side of speech
 
+_DIGITAL_SILENCE = 2e-6  # from the lowest sample to the highest; 24 bits resolve 1.2e-7
+
 # In decibels:
 _NOTHING = -100.0  # of full scale; below, features show the floor added to the power
 _RANGE = 48.0  # greatest distance of background and speech; noise gates leave no background
-_STEADY = 6.0  # greatest range of steady noise; that of speech is 28 or more
+_STEADY = 6.0  # range in which no pause can be told from speech: it drowns in noise
+_LOUD = -60.0  # of full scale, the least level of noise in which speech may drown
 _ABOVE_BACKGROUND = 3.0  # fluctuation of a background
 
 Levels = NDArray[np.float64]
@@ -105,15 +109,8 @@ def split(pieces: Iterable[Samples], overlap: bool = True) -> Iterator[Stretch]:
 
 
 def is_silent(samples: Samples) -> bool:
-    """Whether there is nothing but silence or a steady noise, so that no word can be in it.
-
-    Of less than half a second, only silence can be told.
-    """
-    found = levels(samples)
-    if len(found) == 0 or found.max() <= _NOTHING:
-        return True
-    low, high = _spread(found)
-    return len(found) >= _PER_SECOND // 2 and high - low < _STEADY
+    """Whether there is digital silence. Noise is left to the recogniser, which rejects it."""
+    return len(samples) == 0 or float(samples.max() - samples.min()) < _DIGITAL_SILENCE
 
 
 def levels(samples: Samples) -> Levels:
@@ -144,7 +141,7 @@ def _next_cut(samples: Samples, final: bool, overlap: bool) -> tuple[int, int, i
         final: whether the recording ends with these.
         overlap: whether stretches may overlap.
     """
-    found = levels(samples)
+    found = levels(remove_rumble(samples))
     count = len(found)
     pauses = _pauses(found)
     begin = 0
@@ -184,6 +181,9 @@ def _next_cut(samples: Samples, final: bool, overlap: bool) -> tuple[int, int, i
 def _pauses(found: Levels) -> list[tuple[int, int]]:
     """Pauses as ranges of levels."""
     if len(found) == 0:
+        return []
+    low, high = _spread(found)
+    if high - low < _STEADY and high > _LOUD:
         return []
     edges = np.flatnonzero(np.diff(np.concatenate([[False], quiet(found), [False]])))
     runs = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asr.alignment import Alignment, load_aligner
 from asr.alignment.writers import WRITERS
 from asr.audio.read import audio_duration
 from asr.cli.messages import complain
+from asr.cli.scratch import copy_pipe, is_pipe, scratch_folder
 from asr.corpora.manifest import scan_manifest
 from asr.errors import AsrError
 from asr.runtime.files import write_text
@@ -37,8 +38,13 @@ def run(options: argparse.Namespace) -> int:
     for problem in problems:
         complain(problem)
     failed = len(problems)
-    if pairs:
-        failed += _align_all(pairs, formats, options)
+    with scratch_folder() as scratch:
+        pairs = [
+            replace(pair, audio=copy_pipe(pair.audio, scratch)) if is_pipe(pair.audio) else pair
+            for pair in pairs
+        ]
+        if pairs:
+            failed += _align_all(pairs, formats, options)
     if failed > 1:
         complain(f"{failed} recordings could not be aligned")
     return 1 if failed else 0

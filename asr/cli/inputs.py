@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asr.audio.read import UNREADABLE, find_audio
+from asr.cli.scratch import copy_pipe, copy_stream, is_pipe
 from asr.errors import AsrError
 from asr.runtime.files import printable
 from asr.transcription.writers.names import unique_names
@@ -38,8 +38,8 @@ def collect(arguments: Sequence[str], scratch: Path) -> tuple[list[Input], list[
 
     Args:
         arguments: files, folders, patterns that the shell left alone, or ``-``.
-        scratch: a folder that standard input is copied to, since most formats can't be read as a
-            stream.
+        scratch: a folder that standard input and pipes are copied to, since most formats can't be
+            read as a stream.
 
     Returns:
         The inputs, and one sentence for each argument or file in a folder that is none.
@@ -92,6 +92,9 @@ def _inputs(argument: str, scratch: Path) -> Iterator[Input | AsrError]:
     for match in matches:
         if os.path.isdir(match):
             yield from _in_folder(match)
+        elif is_pipe(match):
+            copy = copy_pipe(match, scratch)
+            yield Input(copy, printable(match), Path(match.stem), None)
         else:
             yield _input(match, Path(match.stem))
 
@@ -102,7 +105,7 @@ def _in_folder(folder: Path) -> Iterator[Input | AsrError]:
         raise AsrError(f"{folder} is a folder without audio files")
     for path in found:
         yield _input(path, path.relative_to(folder).with_suffix(""))
-    for path in unreadable:  # no inputs, or the output of talk.mp3 would be named for talk.m4a too
+    for path in unreadable:
         yield AsrError(f"{path} is in a format that can't be read; convert it, to FLAC for example")
 
 
@@ -113,9 +116,7 @@ def _input(path: Path, name: Path) -> Input:
 def _standard_input(scratch: Path) -> Input:
     if sys.stdin.isatty():
         raise AsrError("standard input is a terminal; send audio into it: asr transcribe - < FILE")
-    path = scratch / "stdin"
-    with open(path, "wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
+    path = copy_stream(sys.stdin.buffer, scratch, "stdin", "standard input")
     return Input(path, STDIN, Path("stdin"), None)
 
 

@@ -9,6 +9,11 @@ from asr.runtime.progress import console
 from asr.text import record_rules
 
 
+def note(message: object) -> None:
+    """Prints a line on standard error that is no failure."""
+    console.print(f"note: {message}", markup=False, highlight=False, soft_wrap=True)
+
+
 def complain(message: object) -> None:
     """Prints one line on standard error, without breaking a progress bar."""
     console.print(f"asr: {message}", markup=False, highlight=False, soft_wrap=True)

@@ -5,21 +5,22 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 from asr.audio.read import audio_duration
-from asr.cli.inputs import Input, collect
-from asr.cli.messages import complain
+from asr.cli.inputs import STDIN, Input, collect
+from asr.cli.messages import complain, note
+from asr.cli.scratch import scratch_folder
 from asr.cli.transcriber import load_transcriber
 from asr.errors import AsrError
 from asr.runtime.files import one_line, write_text
 from asr.runtime.progress import audio_bar
+from asr.transcript import Notice
 from asr.transcription.transcriber import Transcriber
 from asr.transcription.writers import WRITERS
 from asr.transcription.writers.txt import to_lines
@@ -35,8 +36,8 @@ def run(options: argparse.Namespace) -> int:
     if not to_files and (len(formats) > 1 or options.skip_existing):
         wish = "--skip-existing" if options.skip_existing else "--format all"
         raise AsrError(f"{wish} needs files to write: add -o FOLDER or --beside")
-    with tempfile.TemporaryDirectory(prefix="asr-") as scratch:
-        inputs, problems = collect(options.audio, Path(scratch))
+    with scratch_folder() as scratch:
+        inputs, problems = collect(options.audio, scratch)
         for problem in problems:
             complain(problem)
         if not to_files and len(inputs) > 1 and options.format in _NAMELESS:
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
                 return 130
     if counts["failed"] > 1:
         complain(f"{counts['failed']} inputs could not be transcribed")
-    return 1 if counts["failed"] else 0
+    return 1 if counts["failed"] or counts["incomplete"] else 0
 
 
 def _write_all(
@@ -101,6 +102,7 @@ def _write_all(
                 for line in WRITERS[options.format](result).splitlines(keepends=True):
                     sys.stdout.write(f"{one_line(given.shown)}\t{line}" if named else line)
                 sys.stdout.flush()
+            _report(result.notices, given, counts)
             counts["done"] += 1
 
 
@@ -109,8 +111,11 @@ def _print_as_said(
 ) -> None:
     """Prints the text of one input, segment by segment."""
     silent = True
+    notices: list[Notice] = []
     try:
-        for segment in transcriber.segments(given.path, options.channel, options.batch_size):
+        for segment in transcriber.segments(
+            given.path, options.channel, options.batch_size, notices
+        ):
             sys.stdout.write(to_lines(segment))
             sys.stdout.flush()
             silent = False
@@ -119,12 +124,29 @@ def _print_as_said(
         return
     if silent:
         sys.stdout.write("\n")
+        sys.stdout.flush()
+    _report(notices, given, counts)
     counts["done"] += 1
+
+
+def _report(notices: Iterable[Notice], given: Input, counts: Counter[str]) -> None:
+    """Prints notices about an input that was transcribed; a missing end counts as a failure."""
+    for notice in notices:
+        text = notice.text.replace(str(given.path), given.shown)
+        if notice.incomplete:
+            complain(text)
+            counts["incomplete"] += 1
+        else:
+            note(text)
 
 
 def _fail(error: AsrError, given: Input, counts: Counter[str]) -> None:
     complain(str(error).replace(str(given.path), given.shown))
     counts["failed"] += 1
+
+
+def _name(given: Input) -> str:
+    return "standard input" if given.shown == STDIN else given.shown
 
 
 def _outputs(given: Input, formats: Sequence[str], options: argparse.Namespace) -> list[Path]:
@@ -134,7 +156,7 @@ def _outputs(given: Input, formats: Sequence[str], options: argparse.Namespace) 
     elif not options.beside:
         return []
     elif given.beside is None:
-        raise AsrError("standard input has no folder to write beside: use -o FOLDER")
+        raise AsrError(f"{_name(given)} has no folder to write beside: use -o FOLDER")
     else:
         place = given.beside
     return [place.with_name(_fitting(place.name, f".{name}")) for name in formats]

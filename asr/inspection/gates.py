@@ -181,7 +181,7 @@ def _load(audio: str | Path) -> Samples:
         )
     samples = load_audio(audio)
     if is_silent(samples):
-        raise AsrError(f"{audio} holds no speech: it is silence or a steady noise")
+        raise AsrError(f"{audio} holds no speech: it is digital silence")
     return samples
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.audio.conditioning import condition
 from asr.audio.read import Samples
 from asr.config.schema import HeadName
 from asr.decoding import Decoder, Hypothesis
@@ -67,7 +68,7 @@ class Recogniser:
 
     def recognise(self, signals: Sequence[Samples]) -> list[list[Hypothesis]]:
         """For each signal (16 kHz mono, shape (samples,)) its hypotheses, best first."""
-        output = self.engine.emit(signals)
+        output = self.engine.emit([condition(signal) for signal in signals])
         nbest_lists = self._decoder.decode(output.head(self.head), self._speech_lengths(output))
         if self._second_pass is None:
             return nbest_lists
@@ -90,7 +91,7 @@ class Recogniser:
             Log-probabilities of shape (batch, frames, units), padded, and the frames of each
             signal, shape (batch,).
         """
-        output = self.engine.emit(signals)
+        output = self.engine.emit([condition(signal) for signal in signals])
         return output.head(self.head), output.lengths
 
     def _speech_lengths(self, output: EngineOutput) -> NDArray[np.int64]:

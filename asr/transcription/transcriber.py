@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from asr.audio.notices import raise_if_incomplete, without_words
 from asr.audio.read import SAMPLE_RATE, Samples, audio_duration, count_channels, load_audio
 from asr.audio.segmentation import LONGEST, Stretch, is_silent
 from asr.errors import AsrError
 from asr.runtime.ordered import in_order
 from asr.text import normalise
-from asr.transcript import Segment, Transcript
+from asr.transcript import Notice, Segment, Transcript
 from asr.transcription.batches import plan_batches
 from asr.transcription.long_recording import Channel, channel_number, read_segments
 from asr.transcription.recogniser import Recogniser
@@ -71,7 +72,11 @@ class Transcriber:
         return result
 
     def segments(
-        self, path: str | Path, channel: Channel = "mix", batch_size: int = 8
+        self,
+        path: str | Path,
+        channel: Channel = "mix",
+        batch_size: int = 8,
+        notices: list[Notice] | None = None,
     ) -> Iterator[Segment]:
         """Transcribes one audio file and yields its segments, by start, as they come.
 
@@ -83,11 +88,19 @@ class Transcriber:
             path: the file, of any length; it is read as segments are requested.
             channel: as in :meth:`transcribe`.
             batch_size: segments that are recognised at a time.
+            notices: receives notices about the file, such as that its end is missing.
 
         Raises:
             AsrError: as :meth:`transcribe`, once the fault is reached.
+            IncompleteAudio: the end of the file is missing, after its segments; only if ``notices``
+                is None.
         """
-        yield from read_segments(self._recogniser, path, channel, batch_size, lambda samples: None)
+        found: list[Notice] = [] if notices is None else notices
+        yield from read_segments(
+            self._recogniser, path, channel, batch_size, lambda samples: None, found
+        )
+        if notices is None:
+            raise_if_incomplete(found)
 
     def transcribe_files(
         self,
@@ -140,9 +153,10 @@ class Transcriber:
         self, paths: dict[int, Path], channel: int | None
     ) -> Iterator[tuple[int, Transcript | AsrError]]:
         signals: dict[int, Samples] = {}
+        notices: dict[int, list[Notice]] = {index: [] for index in paths}
         for index, path in paths.items():
             try:
-                signals[index] = load_audio(path, channel)
+                signals[index] = load_audio(path, channel, notices[index])
             except AsrError as error:
                 yield index, error
         audible = [index for index, signal in signals.items() if not is_silent(signal)]
@@ -156,7 +170,11 @@ class Transcriber:
         for index, signal in signals.items():
             duration = len(signal) / SAMPLE_RATE
             apart = (channel,) if channel else ()
-            yield index, Transcript(str(paths[index]), duration, segments.get(index, ()), apart)
+            if index in audible and index not in segments:
+                notices[index].append(without_words(paths[index]))
+            about = tuple(notices[index])
+            words = segments.get(index, ())
+            yield index, Transcript(str(paths[index]), duration, words, apart, notices=about)
 
     def _transcribe_long(
         self, path: Path, channel: Channel, batch_size: int, progress: Callable[[float], object]
@@ -168,10 +186,13 @@ class Transcriber:
             samples += more
             progress(more / SAMPLE_RATE)
 
+        notices: list[Notice] = []
         try:
-            segments = tuple(read_segments(self._recogniser, path, channel, batch_size, count))
+            segments = tuple(
+                read_segments(self._recogniser, path, channel, batch_size, count, notices)
+            )
             several = range(1, count_channels(path) + 1) if channel == "split" else ()
         except AsrError as error:
             return error
         apart = (channel,) if isinstance(channel, int) else tuple(several)
-        return Transcript(str(path), samples / SAMPLE_RATE, segments, apart)
+        return Transcript(str(path), samples / SAMPLE_RATE, segments, apart, notices=tuple(notices))
