@@ -14,9 +14,10 @@ def add(commands: Commands) -> None:
         "transcribe",
         help="write down what is said in audio files",
         description="Transcribe audio files of any length, and all audio files of folders: WAV, "
-        "FLAC, MP3, Ogg with Vorbis or Opus, AIFF, AU, CAF, RF64, W64 and NIST SPHERE. One input "
-        "prints its text; several print path, tab, text. A file that can't be read is reported "
-        "and skipped. What is done stays when the rest is interrupted.",
+        "FLAC, MP3, Ogg with Vorbis or Opus, M4A, MP4, MOV, MKV, WebM, AVI, WMA, AMR, 3GP, AIFF, "
+        "AU, CAF, RF64, W64, NIST SPHERE and others. One input prints its text; several print "
+        "path, tab, text. A file that can't be read is reported and skipped. What is done stays "
+        "when the rest is interrupted.",
         epilog="Example: asr transcribe talks/*.flac --format srt -o subtitles",
     )
     transcribe.add_argument(
