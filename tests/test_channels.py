@@ -105,7 +105,9 @@ def test_the_script_writes_data_sets_that_can_be_read(tmp_path, librivox):
             assert utterance.text == clip.text
             clean = load_audio(clip.audio_filepath)
             heard = load_audio(utterance.audio_filepath)
-            tempo = {"fast": 1.3, "slow": 0.7}.get(manifest.stem.rsplit("-")[-1], 1.0)
-            assert len(heard) == pytest.approx(len(clean) / tempo, abs=1)
+            way = manifest.stem.rsplit("-")[-1]
+            tempo = {"fast": 1.3, "slow": 0.7}.get(way, 1.0)
+            padding = 2 * 1152 if way == "mp3" else 1  # frames that the encoder adds
+            assert len(heard) == pytest.approx(len(clean) / tempo, abs=padding)
             assert utterance.duration == pytest.approx(len(heard) / SAMPLE_RATE, abs=1e-3)
             assert not np.array_equal(heard[: len(clean)], clean[: len(heard)])
