@@ -181,3 +181,36 @@ def test_silence_gives_no_words(transcriber, tmp_path, seconds):
     assert (transcript.text, transcript.words, transcript.segments) == ("", (), ())
     assert transcript.duration == seconds
     assert list(transcriber.segments(tmp_path / "noise.wav")) == []
+
+
+def _upside_down(x):
+    return np.stack([x, -x], axis=1)
+
+
+def _under_hum(x):
+    time = np.arange(len(x)) / SAMPLE_RATE
+    return x + np.sqrt(20) * x.std() * np.sin(2 * np.pi * 50 * time)
+
+
+@pytest.mark.parametrize(
+    ("change", "most_errors"),
+    [
+        (_upside_down, 0.0),
+        (_under_hum, 0.25),
+        (lambda x: x + 0.3, 0.25),
+        (lambda x: x * 10 ** (-78 / 20) / x.std(), 0.25),
+        (lambda x: x * 10 ** (-110 / 20) / x.std(), 0.25),
+    ],
+    ids=["a channel upside down", "hum", "DC", "-78 dBFS", "-110 dBFS"],
+)
+def test_the_recogniser_decides_what_is_silence(transcriber, clips, tmp_path, change, most_errors):
+    """Errors against the transcript of the undisturbed recording, short and long."""
+    path = tmp_path / "clip.wav"
+    long = np.concatenate([x for _ in range(6) for x in (clips[2], silence(0.5))])
+    for signal in (clips[2], long):
+        soundfile.write(path, signal, SAMPLE_RATE, subtype="FLOAT")
+        expected = transcriber.transcribe(path).text
+        soundfile.write(path, change(signal), SAMPLE_RATE, subtype="FLOAT")
+        transcript = transcriber.transcribe(path)
+        assert transcript.notices == ()
+        assert score([expected], [transcript.text]).wer <= most_errors

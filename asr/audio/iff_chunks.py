@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 _PLACEHOLDER = 0x7FFFF000  # sizes from here on are written by programs that don't know the size
 _WRAP = 1 << 32
+_SLOPPY = 0.1  # seconds; some programs count their headers too
+# Compression types of AIFF-C whose samples have the size that the header says.
+_PLAIN = (b"NONE", b"sowt", b"twos", b"in24", b"in32", b"fl32", b"FL32", b"fl64", b"FL64")
 _SIZE_64 = 0xFFFFFFFF  # of RF64: the size stands in the ds64 chunk
 
 
@@ -27,7 +30,7 @@ class AudioExtent:
     @property
     def cut_off(self) -> bool:
         """Whether samples that the header promises are missing."""
-        return self.promised is not None and self.promised > self.seconds + 1e-3
+        return self.promised is not None and self.promised > self.seconds + _SLOPPY
 
 
 def scan_wav(data: bytes, start: int = 0) -> AudioExtent | None:
@@ -93,6 +96,8 @@ def scan_aiff(data: bytes, start: int = 0) -> AudioExtent | None:
     else:
         return None
     if not common or len(data) < common + 26:
+        return None
+    if data[start + 8 : start + 12] == b"AIFC" and data[common + 26 : common + 30] not in _PLAIN:
         return None
     channels, frames, bits = struct.unpack(">HIH", data[common + 8 : common + 16])
     exponent, mantissa = struct.unpack(">HQ", data[common + 16 : common + 26])

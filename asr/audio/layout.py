@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import mmap
 import os
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +61,10 @@ def _examine(path: str, size: int, modified: int, inode: int) -> Layout:
         if size == 0:
             return Layout()
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _layout(data)  # type: ignore[arg-type]
+            try:
+                return _layout(data)  # type: ignore[arg-type]
+            except (struct.error, ArithmeticError, ValueError):  # a damaged header
+                return Layout()
 
 
 def _layout(data: bytes) -> Layout:
@@ -136,6 +140,6 @@ def _of_mpeg(data: bytes) -> Layout:
         samples=scan.samples,
         # libsndfile knows the delay of the encoder from a true tag, and takes it off.
         seconds=None if scan.promised == scan.frames else scan.seconds,
-        cut_off=missing or scan.cut_off,
+        cut_off=scan.cut_off if scan.promised is None else missing,
         promised=scan.seconds * scan.promised / scan.frames if scan.promised else None,
     )
