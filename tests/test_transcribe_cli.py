@@ -17,6 +17,7 @@ import pytest
 import soundfile
 from media import write_media
 
+import asr
 from asr.audio.read import SAMPLE_RATE, load_audio
 from asr.cli import main as cli
 from asr.cli.transcriber import _read_hotwords
@@ -302,6 +303,30 @@ def test_a_pipe_is_read_once_and_named_as_it_was(talks, transcribe):
         assert transcribe(pipe) == expected
         writer.join(timeout=10)
         pipe.unlink()
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash is not there")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cat talks/a.wav | {asr} transcribe /dev/stdin",
+        "{asr} transcribe /dev/stdin < talks/a.wav",
+        "{asr} transcribe <(cat talks/a.wav)",
+        "{asr} align <(cat talks/a.wav) --text 'HE WAS NOT AN ILL DISPOSED YOUNG MAN'",
+    ],
+)
+def test_pipes_of_a_shell(talks, command):
+    program = f"{sys.executable} -m asr"
+    done = subprocess.run(
+        ["bash", "-c", command.format(asr=program)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(Path(asr.__file__).parents[1])},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "HE" in done.stdout
+    assert "YOUNG" in done.stdout
 
 
 def test_a_cut_off_file_is_written_down_and_reported(talks, transcribe):

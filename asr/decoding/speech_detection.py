@@ -11,8 +11,8 @@ A network that is far from its training data may also alternate between two unit
 certain of each. Speech contains blanks; a signal without any is no speech either.
 
 Neither words' confidences nor a share of likely units serves as well: both are low for speech that
-is hard to recognise as for music. Levels tell less still; :func:`asr.audio.segmentation.is_silent`
-finds silence and steady noise by them.
+is hard to recognise as for music. Levels tell less still: noise has those of soft speech, so
+:func:`asr.audio.segmentation.is_silent` finds digital silence alone.
 """
 
 from __future__ import annotations
