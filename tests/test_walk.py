@@ -1,9 +1,12 @@
 """Folders with links, loops of links and macOS's ._ files."""
 
+import shutil
+
 import pytest
 
 from asr.corpora.folder import prepare
 from asr.corpora.librispeech import read_subset
+from asr.corpora.manifest import read_manifest
 from asr.errors import AsrError
 from asr.runtime.files import walk_files
 from asr.scoring.transcripts import read_transcripts
@@ -49,3 +52,18 @@ def test_files_of_macos_are_no_tables(tmp_path):
     (tmp_path / "train.tsv").write_text("path\tsentence\nmissing.wav\tone\n")
     with pytest.raises(AsrError, match=r"nothing of train can be used.* missing.wav \(line 2\)"):
         prepare(tmp_path, tmp_path / "out")
+
+
+def test_a_folder_of_speech_behind_links_is_prepared(tmp_path, librivox):
+    real = tmp_path / "elsewhere"
+    real.mkdir()
+    shutil.copy(librivox[1].audio_filepath, real / "talk.wav")
+    (real / "talk.txt").write_text(librivox[1].text)
+    (real / "._talk.wav").write_bytes(b"\0\5\26\7Mac OS X")
+    (tmp_path / "top").mkdir()
+    (tmp_path / "top" / "linked").symlink_to(real)
+    (real / "back").symlink_to(tmp_path / "top")
+    summary = prepare(tmp_path / "top", tmp_path / "out")
+    (utterance,) = read_manifest(summary.manifest)
+    assert (utterance.utterance_id, utterance.text) == ("linked/talk", librivox[1].text)
+    assert summary.problems == ()

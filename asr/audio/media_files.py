@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
+
+from asr.runtime.files import walk_files
 
 # What a folder is searched for: the formats that libsndfile reads, then those of FFmpeg.
 EXTENSIONS = frozenset(
@@ -31,25 +33,11 @@ EXTENSIONS = frozenset(
 # Extensions of recordings that nothing here reads: encrypted, or of a secret codec.
 UNREADABLE = frozenset([".aa", ".aax", ".ds2", ".m4p", ".silk"])
 
-_APPLE_DOUBLE = "._"  # macOS puts attributes of a.wav into ._a.wav on other file systems
-
 
 def find_audio(folder: str | Path, extensions: Collection[str] = EXTENSIONS) -> list[Path]:
     """All files below ``folder`` with the extension of an audio format, sorted by path.
 
     Links to folders are followed, each folder is searched once.
     """
-    found = (path for path in _files(Path(folder)) if path.suffix.lower() in extensions)
+    found = (path for path in walk_files(folder) if path.suffix.lower() in extensions)
     return sorted(path for path in found if os.path.isfile(path))
-
-
-def _files(top: Path) -> Iterator[Path]:
-    searched: set[tuple[int, int]] = set()
-    for folder, folders, files in os.walk(top, followlinks=True):
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in searched:  # a link back, or to the same folder
-            folders.clear()
-            continue
-        searched.add((status.st_dev, status.st_ino))
-        folders.sort()
-        yield from (Path(folder, name) for name in files if not name.startswith(_APPLE_DOUBLE))

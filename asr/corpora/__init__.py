@@ -1,1 +1,1 @@
-"""Corpora as they come, to manifests: what a data set holds and what had to be left out."""
+"""Corpora and manifests: reading published layouts and folders, text of language models."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from asr.corpora.candidates import Entry
+from asr.corpora.candidates import Candidate
 from asr.corpora.summary import Problem, Reason
 from asr.runtime.textfile import read_text
 
@@ -20,14 +20,14 @@ def find_subsets(root: Path) -> list[str]:
     return sorted(match[1] for match in folders if match)
 
 
-def read_subset(root: Path, subset: str) -> tuple[list[Entry], list[Problem]]:
+def read_subset(root: Path, subset: str) -> tuple[list[Candidate], list[Problem]]:
     """Reads one speaker's sentences.
 
     Raises:
         AsrError: the prompts can't be read.
     """
     folder = root / f"cmu_us_{subset}_arctic"
-    entries: list[Entry] = []
+    entries: list[Candidate] = []
     problems: list[Problem] = []
     for number, line in enumerate(read_text(folder / _PROMPTS).split("\n"), 1):
         match = _PROMPT.fullmatch(line.strip())
@@ -39,7 +39,7 @@ def read_subset(root: Path, subset: str) -> tuple[list[Entry], list[Problem]]:
             continue
         path = folder / "wav" / f"{match[1]}.wav"
         if path.is_file():
-            entries.append(Entry(match[1], path, match[2], f"{subset}_{match[1]}", subset))
+            entries.append(Candidate(match[1], path, match[2], f"{subset}_{match[1]}", subset))
         else:
             problems.append(Problem(match[1], Reason.NO_AUDIO))
     return entries, problems

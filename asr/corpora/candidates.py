@@ -1,4 +1,4 @@
-"""Pairs of audio and transcript as found, to utterances that can be used."""
+"""Selection of usable utterances among the pairs of audio and transcript of a corpus."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _TOLERANCE = 0.1  # seconds that a segment may end behind its audio
 
 
 @dataclass(frozen=True)
-class Entry:
-    """An audio file with its transcript, both still to be looked at."""
+class Candidate:
+    """An audio file, or a segment of one, with its transcript, both unchecked."""
 
-    item: str  # what to call it in a report
+    item: str  # its name in a report
     audio: Path  # absolute
     text: str
     utterance_id: str
@@ -32,15 +32,15 @@ class Entry:
     end: float | None = None
 
 
-def check(entries: Iterable[Entry], name: str) -> tuple[list[Utterance], list[Problem]]:
-    """Brings texts to normal form, reads the headers of the audio, sorts out what can't be used.
+def select_usable(entries: Iterable[Candidate], name: str) -> tuple[list[Utterance], list[Problem]]:
+    """Normalises texts, measures the audio and reports the candidates that can't be used.
 
     Returns:
         The utterances, sorted by their ids, and the problems in the order of the entries.
     """
     problems: list[Problem] = []
-    candidates: list[tuple[Entry, str]] = []
-    seen: dict[str, Entry] = {}  # by utterance id and, links resolved, by path
+    candidates: list[tuple[Candidate, str]] = []
+    seen: dict[str, Candidate] = {}  # by utterance id and, links resolved, by path
     for entry in entries:
         text = normalise(entry.text)
         foreign = foreign_characters(text)
@@ -64,7 +64,7 @@ def check(entries: Iterable[Entry], name: str) -> tuple[list[Utterance], list[Pr
             candidates.append((entry, text))
 
     utterances = []
-    pool = ThreadPoolExecutor()  # opening a file is mostly waiting
+    pool = ThreadPoolExecutor()  # Opening files is mostly waiting.
     try:
         files = list(dict.fromkeys(entry.audio for entry, _ in candidates))
         lengths = zip(files, pool.map(_measure, files), strict=True)
@@ -99,7 +99,7 @@ def _measure(audio: Path) -> float | AsrError:
         return error
 
 
-def _segment_length(entry: Entry, seconds: float) -> float | AsrError:
+def _segment_length(entry: Candidate, seconds: float) -> float | AsrError:
     """The length of a segment that lies within its audio of ``seconds``."""
     start, end = entry.start or 0.0, entry.end or seconds
     if end > seconds + _TOLERANCE:

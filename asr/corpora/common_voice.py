@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asr.corpora.candidates import Entry
+from asr.corpora.candidates import Candidate
 from asr.corpora.folder import look_up
 from asr.corpora.summary import Problem
 
@@ -20,7 +20,7 @@ def find_subsets(root: Path) -> list[str]:
     return sorted(path.stem for path in root.glob("*.tsv") if path.stem not in _NO_TRANSCRIPTS)
 
 
-def read_subset(root: Path, subset: str) -> tuple[list[Entry], list[Problem]]:
+def read_subset(root: Path, subset: str) -> tuple[list[Candidate], list[Problem]]:
     """Reads one table.
 
     Raises:

@@ -1,4 +1,4 @@
-"""LibriSpeech's archives from openslr.org: fetched, verified, unpacked."""
+"""Download of LibriSpeech's archives from openslr.org: fetched, verified, unpacked."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from asr.runtime.progress import console
 
 BASE_URL = "https://www.openslr.org/resources"
 
-_TRIES = 5  # in a row that bring nothing
+_TRIES = 5  # in a row without a byte received
 _TIMEOUT = 60.0  # seconds without a byte
 _CHUNK = 1 << 16  # bytes
 _BROKEN = (URLError, ConnectionError, TimeoutError, ssl.SSLError, http.client.HTTPException)
-_HOPELESS = (401, 403, 404, 410)  # HTTP statuses that stay as they are
+_HOPELESS = (401, 403, 404, 410)  # HTTP statuses that a retry does not change
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,10 @@ ARCHIVES = {
 
 
 def download_archive(archive: Archive, folder: Path, base_url: str = BASE_URL) -> Path:
-    """Brings ``folder/NAME`` into being, unless it is there.
+    """Downloads and unpacks ``folder/NAME``, unless it exists.
 
-    The archive is fetched to ``NAME.tar.gz.part``, from where an earlier try broke off, and
-    removed once it is unpacked; a ``NAME.tar.gz`` that lies there already is used and kept. The
+    The archive is fetched to ``NAME.tar.gz.part``, which continues an earlier try, and removed
+    once it is unpacked; an existing ``NAME.tar.gz`` is used and kept. The
     subset gets its name as the last step, so a folder of that name is never half a subset.
 
     Returns:
@@ -150,7 +150,7 @@ def _fetch(archive: Archive, url: str, part: Path, progress: Progress) -> None:
 
 
 def _receive(archive: Archive, url: str, part: Path) -> Iterator[int]:
-    """Asks for what is missing once and yields the bytes there are after each piece."""
+    """Requests the missing bytes once and yields the number received so far after each piece."""
     have = _size(part)
     request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     with urlopen(request, timeout=_TIMEOUT) as response:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from asr.audio.read import EXTENSIONS, find_audio
-from asr.corpora.candidates import Entry, check
+from asr.corpora.candidates import Candidate, select_usable
 from asr.corpora.manifest import segment_id
 from asr.corpora.summary import (
     Problem,
@@ -81,13 +81,13 @@ def prepare(
             notes.append(f"audio files in {folder} that {chosen.name} does not name: {len(others)}")
         else:
             problems += [_without_transcript(path, folder) for path in others]
-    utterances, unusable = check(entries, name)
+    utterances, unusable = select_usable(entries, name)
     return write_data_set(name, utterances, problems + unusable, output, notes)
 
 
 def _pair(
     folder: Path, audio: Iterable[Path], texts: dict[Path, Path]
-) -> tuple[list[Entry], list[Problem]]:
+) -> tuple[list[Candidate], list[Problem]]:
     entries = []
     problems = []
     paired: dict[Path, Path] = {}
@@ -108,14 +108,14 @@ def _pair(
             detail = str(error).removeprefix(f"{texts[key]} ")
             problems.append(Problem(item, Reason.BAD_TRANSCRIPT, detail))
             continue
-        entries.append(Entry(name, path, text, _id(path, folder)))
+        entries.append(Candidate(name, path, text, _id(path, folder)))
     for key, path in texts.items():
         if key not in paired:
             problems.append(Problem(printable(path.relative_to(folder)), Reason.NO_AUDIO))
     return entries, problems
 
 
-def look_up(folder: Path, table: Path) -> tuple[list[Entry], list[Problem]]:
+def look_up(folder: Path, table: Path) -> tuple[list[Candidate], list[Problem]]:
     """The rows of a table with their audio, which is looked up beside it and in ``folder``.
 
     Raises:
@@ -134,7 +134,7 @@ def look_up(folder: Path, table: Path) -> tuple[list[Entry], list[Problem]]:
             if row.start is not None:
                 utterance_id = segment_id(utterance_id, row.start)
             times = row.start, row.end
-            entries.append(Entry(item, audio, row.text, utterance_id, row.speaker, *times))
+            entries.append(Candidate(item, audio, row.text, utterance_id, row.speaker, *times))
     return entries, problems
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from asr.corpora.candidates import Entry
+from asr.corpora.candidates import Candidate
 from asr.corpora.summary import Problem, Reason
 from asr.corpora.transcript_table import parse_time
 from asr.errors import AsrError
@@ -29,7 +29,7 @@ def is_data_directory(folder: Path) -> bool:
     return (folder / _AUDIO).is_file() and (folder / _TEXT).is_file()
 
 
-def read_subset(root: Path, subset: str) -> tuple[list[Entry], list[Problem]]:
+def read_subset(root: Path, subset: str) -> tuple[list[Candidate], list[Problem]]:
     """Reads one data directory.
 
     Args:
@@ -46,7 +46,7 @@ def read_subset(root: Path, subset: str) -> tuple[list[Entry], list[Problem]]:
     texts = _read_map(folder / _TEXT)
     has_speakers = (folder / _SPEAKERS).is_file()
     speakers = _read_map(folder / _SPEAKERS) if has_speakers else {}
-    entries: list[Entry] = []
+    entries: list[Candidate] = []
     problems: list[Problem] = []
     for utterance_id, source in audio.items():
         if utterance_id not in texts:
@@ -58,7 +58,7 @@ def read_subset(root: Path, subset: str) -> tuple[list[Entry], list[Problem]]:
             path = next((p for p in (root / source, folder / source) if p.is_file()), root / source)
             text, speaker = texts[utterance_id], speakers.get(utterance_id)
             times = segments[utterance_id][1:] if segments else (None, None)
-            entries.append(Entry(utterance_id, path, text, utterance_id, speaker, *times))
+            entries.append(Candidate(utterance_id, path, text, utterance_id, speaker, *times))
     problems += [Problem(name, Reason.NO_AUDIO) for name in texts if name not in audio]
     return entries, problems
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asr.audio.read import find_audio
-from asr.corpora.candidates import Entry, check
+from asr.corpora.candidates import Candidate, select_usable
 from asr.corpora.download import ARCHIVES, BASE_URL, download_archive
 from asr.corpora.manifest import Utterance
 from asr.corpora.summary import (
@@ -103,7 +103,7 @@ def read_subset(folder: str | Path) -> tuple[list[Utterance], list[Problem]]:
             key = transcripts.parent / utterance_id
             claimed.add(key)
             if key in audio:
-                entries.append(Entry(item, audio[key][0], text, utterance_id, speaker))
+                entries.append(Candidate(item, audio[key][0], text, utterance_id, speaker))
             else:
                 problems.append(Problem(item, Reason.NO_AUDIO))
     for key, paths in audio.items():
@@ -114,7 +114,7 @@ def read_subset(folder: str | Path) -> tuple[list[Utterance], list[Problem]]:
             detail = f"has the same utterance id as {first}"
             item = printable(path.relative_to(folder))
             problems.append(Problem(item, Reason.DUPLICATE, detail))
-    utterances, unusable = check(entries, folder.name)
+    utterances, unusable = select_usable(entries, folder.name)
     return utterances, problems + unusable
 
 

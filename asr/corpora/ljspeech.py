@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from asr.corpora.candidates import Entry
+from asr.corpora.candidates import Candidate
 from asr.corpora.folder import look_up
 from asr.corpora.summary import Problem
 
@@ -17,7 +17,7 @@ def find_subsets(root: Path) -> list[str]:
     return ["."] if (root / _TABLE).is_file() and (root / "wavs").is_dir() else []
 
 
-def read_subset(root: Path, subset: str) -> tuple[list[Entry], list[Problem]]:
+def read_subset(root: Path, subset: str) -> tuple[list[Candidate], list[Problem]]:
     """Reads the table; all of it is one speaker.
 
     Raises:

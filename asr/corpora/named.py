@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from asr.corpora import arctic, common_voice, kaldi, ljspeech, vctk
-from asr.corpora.candidates import Entry, check
+from asr.corpora.candidates import Candidate, select_usable
 from asr.corpora.catalogue import CORPORA
 from asr.corpora.summary import Problem, Summary, make_folder, write_data_set
 from asr.errors import AsrError
@@ -20,7 +20,7 @@ class Reader(Protocol):
     def find_subsets(self, root: Path) -> list[str]:
         """The subsets in the corpus's folder; none where the folder has another layout."""
 
-    def read_subset(self, root: Path, subset: str) -> tuple[list[Entry], list[Problem]]:
+    def read_subset(self, root: Path, subset: str) -> tuple[list[Candidate], list[Problem]]:
         """The entries of one subset, and what can't be used."""
 
 
@@ -66,14 +66,14 @@ def prepare(
     if missing:
         raise AsrError(f"{folder} has no subset {missing[0]}; it has {', '.join(known)}")
     make_folder(Path(output))
-    entries: list[Entry] = []
+    entries: list[Candidate] = []
     problems: list[Problem] = []
     for subset in subsets or known:
         found, faults = reader.read_subset(folder, subset)
         entries += found
         problems += faults
     name = name or "-".join([corpus, *(subsets if subsets and len(subsets) == 1 else ())])
-    utterances, unusable = check(entries, name)
+    utterances, unusable = select_usable(entries, name)
     return write_data_set(name, utterances, problems + unusable, Path(output))
 
 

@@ -1,4 +1,4 @@
-"""What became of a data set: what its manifest holds, and everything that had to be left out."""
+"""Writing a data set: its manifest, and the list of items that were left out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHOWN = 20  # problems of one reason on the screen; the file has them all
 
 
 class Reason(StrEnum):
-    """Why something is not in a manifest."""
+    """Why an item is not in a manifest."""
 
     NO_TRANSCRIPT = "audio without transcript"
     NO_AUDIO = "transcript without audio"
@@ -31,9 +31,9 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is not in the manifest."""
+    """An item that is not in the manifest."""
 
-    item: str  # where it is: a file, a row, an utterance
+    item: str  # a file, a row or an utterance
     reason: Reason
     detail: str = ""
 
@@ -43,7 +43,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Summary:
-    """A manifest that was written, and what is not in it."""
+    """A manifest that was written, and the items that are not in it."""
 
     name: str
     manifest: Path
@@ -51,14 +51,14 @@ class Summary:
     hours: float
     problems: tuple[Problem, ...]
     skipped: Path | None  # the file that lists all problems, where there are any
-    notes: tuple[str, ...]  # what to know about the data set as a whole
+    notes: tuple[str, ...]  # about the data set as a whole
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a folder to write into.
+    """Makes a folder for output.
 
     Raises:
-        AsrError: it can't be made.
+        AsrError: the folder can't be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def write_data_set(
             lines = ("\t".join(" ".join(field.split()) for field in row) for row in rows)
             write_text(skipped, "\n".join(lines) + "\n")
         else:
-            skipped.unlink(missing_ok=True)  # of an earlier time
+            skipped.unlink(missing_ok=True)  # An earlier run may have left it.
         if utterances:
             write_manifest(manifest, utterances)
     except OSError as error:
@@ -111,7 +111,7 @@ def write_data_set(
 
 
 def print_summary(summary: Summary, console: Console) -> None:
-    """Prints what a manifest holds and what it lacks, reason by reason."""
+    """Prints the size of a manifest and the items that it lacks, by reason."""
 
     def line(text: str, style: str = "") -> None:
         console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

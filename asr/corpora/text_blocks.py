@@ -1,7 +1,7 @@
-"""Text to train on or to measure with: files, compressed files or standard input, block by block.
+"""Blocks of normalised text from files, compressed files, manifests or standard input.
 
-The text comes out in the project's normal form (:mod:`asr.text`). Lines that have it already,
-as LibriSpeech's do, are passed as they are, which keeps millions of lines cheap.
+Lines already in normal form (:mod:`asr.text`), as LibriSpeech's are, pass unchanged, which keeps
+millions of lines cheap.
 """
 
 from __future__ import annotations

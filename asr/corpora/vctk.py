@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asr.corpora.candidates import Entry
+from asr.corpora.candidates import Candidate
 from asr.corpora.summary import Problem, Reason
 from asr.runtime.textfile import read_text
 
@@ -20,13 +20,13 @@ def find_subsets(root: Path) -> list[str]:
     return sorted(folder.name for folder in (root / "txt").glob("*") if folder.is_dir())
 
 
-def read_subset(root: Path, subset: str) -> tuple[list[Entry], list[Problem]]:
+def read_subset(root: Path, subset: str) -> tuple[list[Candidate], list[Problem]]:
     """Reads one speaker's sentences.
 
     Raises:
         AsrError: a text can't be read.
     """
-    entries: list[Entry] = []
+    entries: list[Candidate] = []
     problems: list[Problem] = []
     for text in sorted((root / "txt" / subset).glob("*.txt")):
         places = (root / place.format(f"{subset}/{text.stem}") for place in _AUDIO)
@@ -34,5 +34,5 @@ def read_subset(root: Path, subset: str) -> tuple[list[Entry], list[Problem]]:
         if path is None:
             problems.append(Problem(text.stem, Reason.NO_AUDIO))
         else:
-            entries.append(Entry(text.stem, path, read_text(text), text.stem, subset))
+            entries.append(Candidate(text.stem, path, read_text(text), text.stem, subset))
     return entries, problems
