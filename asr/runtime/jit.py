@@ -1,21 +1,20 @@
 """The compile decorators: numba without Python's lock, dividing by zero as numpy does, cached on
 disk.
 
-numba keeps a function's machine code on disk for as long as the function's own file is unchanged,
-whatever the functions and constants that it takes from other files. Here the code is kept for as
-long as all modules of this package are unchanged from which it is made
-(:mod:`asr.runtime.source_digest`), so that compiled functions may stand in several files.
+Machine code is kept for as long as the source that it is made from is unchanged
+(:mod:`asr.runtime.source_cache`), so compiled functions may stand in several files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
 from numba import njit
 
-from asr.runtime.source_digest import source_digest
+from asr.runtime.source_cache import SourceCache
 
 try:  # numba can leave references uncounted, by an option that it does not promise to keep
     from numba.core.options import DefaultOptions
@@ -37,15 +36,10 @@ def compiled(function: Function, **options: Any) -> Function:
     Its machine code is kept on disk: beside its file, in the user's cache folder if that is
     read-only, and nowhere if both are; then each run compiles it anew.
     """
-    try:
-        found: Function = njit(nogil=True, cache=True, error_model="numpy", **options)(function)
-    except RuntimeError:  # there is no folder to keep it in
-        return inner(function, **options)
-    try:
-        cache_file = found._cache._cache_file  # type: ignore[attr-defined]
-        cache_file._source_stamp = source_digest(function.__module__)
-    except (AttributeError, OSError):  # another numba's cache, or no source: never run stale code
-        return inner(function, **options)
+    found = inner(function, **options)
+    # With no folder to keep it in, another numba's cache or no source at hand, nothing is kept.
+    with suppress(RuntimeError, AttributeError, TypeError, OSError):
+        found._cache = SourceCache(function)  # type: ignore[attr-defined]
     return found
 
 
