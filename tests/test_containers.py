@@ -47,6 +47,8 @@ def test_every_kind_is_read_to_its_end(tmp_path, speech, kind):
     if kind in EXACT:
         np.testing.assert_allclose(found, speech, atol=1e-3)
     assert -300 < len(found) - len(speech) < 2 * MOST_DELAY  # the encoder of WMA drops its last
+    if kind in ("m4a", "3gp"):  # at 16 kHz, with the length of the track
+        assert len(found) == len(speech)
     late = delay(found, speech)
     assert abs(late) < MOST_DELAY
     if kind != "amr":  # of half the band
@@ -76,7 +78,7 @@ def test_channels_are_apart(tmp_path, speech):
 def test_a_name_says_nothing_about_the_content(tmp_path, speech):
     write_media(tmp_path / "speech.m4a", speech, "m4a")
     (tmp_path / "speech.m4a").rename(tmp_path / "speech.wav")
-    assert len(load_audio(tmp_path / "speech.wav")) > len(speech)
+    assert len(load_audio(tmp_path / "speech.wav")) == len(speech)
 
 
 @pytest.mark.parametrize("kind", ["mov", "mkv", "avi", "wma"])

@@ -27,7 +27,9 @@ _DEMUXERS = (
 )
 _BLOCK = 1 << 19  # samples that are collected, of all channels together
 # Whose durations stand in a header; FFmpeg estimates those of others.
-_WITH_DURATION = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "asf")
+_MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
+_WITH_DURATION = (_MP4, "matroska,webm", "avi", "asf")
+_PADDED = 2048  # samples that an AAC encoder may add at the end, which MP4's track length takes off
 _MOST_ERRORS = 1000  # packets that can't be decoded, before reading is given up
 
 
@@ -51,6 +53,9 @@ class ContainerReader:
             stream = _audio_of(container)
             self.channels: int = stream.codec_context.channels
             self.rate: int = stream.codec_context.sample_rate
+            self._length: float | None = None  # seconds of an MP4's track
+            if container.format.name == _MP4 and stream.duration:
+                self._length = float(stream.duration * stream.time_base)
             if container.format.name in _WITH_DURATION and container.duration:
                 self.promised = container.duration / av.time_base
 
@@ -61,7 +66,7 @@ class ContainerReader:
     def blocks(self) -> Iterator[Block]:
         """The audio in blocks of bounded size."""
         held: list[NDArray[np.float32]] = []
-        size, rate = 0, 0
+        size, rate, seconds = 0, 0, 0.0
         for frame_rate, samples in self._frames():
             changed = held and (frame_rate != rate or samples.shape[1] != held[0].shape[1])
             if changed or size >= _BLOCK:
@@ -70,8 +75,11 @@ class ContainerReader:
             rate = frame_rate
             held.append(samples)
             size += samples.size
+            seconds += len(samples) / rate
         if held:
-            yield rate, np.concatenate(held)
+            last = np.concatenate(held)
+            padding = 0 if self._length is None else round((seconds - self._length) * rate)
+            yield rate, last[: -padding or None] if 0 < padding <= _PADDED else last
 
     def _frames(self) -> Iterator[Block]:
         with open(self._path, "rb") as file, _open(file) as container:
@@ -108,7 +116,8 @@ def _open(file: IO[bytes]) -> InputContainer:
 def _audio_of(container: InputContainer) -> Any:
     """The track that players choose by default."""
     stream: Any = container.streams.best("audio")
-    if stream is None or not stream.codec_context.sample_rate:
+    codec = None if stream is None else stream.codec_context  # None without a decoder
+    if codec is None or not codec.sample_rate:
         raise NoAudio("the file has no audio track that can be decoded")
     return stream
 

@@ -49,7 +49,8 @@ class Mixdown:
         return np.ascontiguousarray(block[:, channel - 1])
 
     def _mix(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        mean: NDArray[np.float32] = block.mean(axis=1, dtype=np.float32)
+        with np.errstate(invalid="ignore", over="ignore"):  # of infinities, found later
+            mean: NDArray[np.float32] = block.mean(axis=1, dtype=np.float32)
         channels = block.shape[1]
         if channels == 1 or len(block) == 0:
             return mean
