@@ -126,8 +126,10 @@ def normalise(text: str) -> str:
     if not _PLAIN.fullmatch(text) and _MARKS.search(text):
         text = _without_marks(text)
     text = text.translate(_APOSTROPHES).translate(_LETTERS)
-    decomposed = unicodedata.normalize("NFKD", text)
-    text = "".join(c for c in decomposed if not unicodedata.combining(c)).upper()
+    if not text.isascii():
+        decomposed = unicodedata.normalize("NFKD", text)
+        text = "".join(c for c in decomposed if not unicodedata.combining(c))
+    text = text.upper()
     text = _LONE_APOSTROPHE.sub(" ", _PUNCTUATION.sub(" ", text))
     text = " ".join(text.split())
     if _report.get() and (match := _FOREIGN.search(text)):
