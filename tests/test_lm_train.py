@@ -14,6 +14,7 @@ from asr.errors import AsrError
 from asr.ngram import counts as counting
 from asr.ngram.counts import count_ngrams
 from asr.ngram.estimation import train
+from asr.ngram.kneser_ney import assemble, estimate
 from asr.ngram.model import NgramModel
 from asr.ngram.perplexity import measure
 from asr.ngram.pruning import keep_frequent
@@ -158,6 +159,36 @@ def test_count_pruning_keeps_what_was_seen_often(text):
     assert [k.sum() for k in kept] == [len(words), *((le.count > 1).sum() for le in levels[1:])]
     model = train([text], order=4, prune=[0, 1])
     assert model.counts == tuple(k.sum() for k in kept)
+
+
+def test_rare_ngrams_are_summed_up(text):
+    corpus = read_corpus([text])
+    corpus = corpus.with_vocabulary(choose_words(corpus, 500))
+    for order in (2, 3, 4):
+        whole, *_ = count_ngrams(corpus, order)[::-1]
+        often, *_ = count_ngrams(corpus, order, least=3)[::-1]
+        kept = whole.count >= 3
+        for name in ("parent", "word", "suffix", "count", "at_start"):
+            np.testing.assert_array_equal(getattr(often, name), getattr(whole, name)[kept])
+        for sums, name in ((often.rare.by_parent, "parent"), (often.rare.by_suffix, "suffix")):
+            expected = np.bincount(
+                getattr(whole, name)[~kept], whole.count[~kept], minlength=len(sums)
+            )
+            np.testing.assert_array_equal(sums, expected)
+        assert often.rare.n.tolist() == [0, *((whole.count == n).sum() for n in (1, 2)), 0, 0, 0]
+
+
+@pytest.mark.parametrize(("order", "prune"), [(2, [0, 1]), (3, [0, 0, 2]), (4, [0, 0, 1])])
+def test_the_model_is_the_same_whether_rare_ngrams_are_listed_or_not(text, order, prune):
+    model = train([text], order=order, prune=prune)
+    corpus = read_corpus([text])
+    words = choose_words(corpus, 9999)
+    levels = count_ngrams(corpus.with_vocabulary(words), order)
+    kept = keep_frequent(levels, prune)
+    whole = assemble(words, levels, kept, estimate(levels, kept))
+    np.testing.assert_array_equal(model.word, whole.word)
+    np.testing.assert_allclose(model.log_prob, whole.log_prob, atol=1e-6)
+    np.testing.assert_allclose(model.backoff, whole.backoff, atol=1e-6)
 
 
 @needs_shared

@@ -58,7 +58,9 @@ def train(
         words = choose_words(corpus, vocabulary)
     else:
         words = choose_words(corpus, len(vocabulary), vocabulary)
-    levels = count_ngrams(corpus.with_vocabulary(words), order)
+    # Of the highest order, what pruning leaves out is not listed: it may well be most of all.
+    least = 1 + prune[-1] if order > 1 else 1
+    levels = count_ngrams(corpus.with_vocabulary(words), order, least)
     kept = keep_frequent(levels, prune)
     with _stage("smoothing"):
         estimates = estimate(levels, kept)

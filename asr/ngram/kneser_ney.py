@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asr.ngram.counts import Counts
 from asr.ngram.model import BOS, NEVER, NgramModel
+from asr.runtime.jit import compiled
 
 # For a text too small to estimate an order's discounts from: lmplz's.
 _FALLBACK = np.array([0.0, 0.5, 1.0, 1.5])
@@ -38,36 +40,87 @@ def estimate(levels: Sequence[Counts], kept: Sequence[NDArray[np.bool_]]) -> lis
     """
     counts = [levels[-1].count.astype(np.float64)]
     for below, above, kept_above in zip(levels[-2::-1], levels[:0:-1], kept[:0:-1], strict=True):
-        weights = np.where(kept_above, 1.0, counts[0])
-        predecessors = np.bincount(above.suffix, weights, minlength=len(below))
+        predecessors = np.zeros(len(below))
+        _add_predecessors(above.suffix, counts[0], kept_above, predecessors)
+        if above.rare:
+            predecessors += above.rare.by_suffix
         counts.insert(0, np.where(below.at_start, below.count, predecessors))
     counts[0][BOS] = 0  # it is never predicted
 
     probs = []
     backoffs = []
     lower = np.full(1, 1 / (len(levels[0]) - 1))  # all words but <s>, alike
-    for level, count, kept_here in zip(levels, counts, kept, strict=True):
-        discount = _discounts(count)[np.minimum(count, 3).astype(np.int64)]
-        total = np.bincount(level.parent, count, minlength=len(lower))
-        spared = np.bincount(
-            level.parent, np.where(kept_here, discount, count), minlength=len(lower)
-        )
-        childless = total == 0
-        total[childless] = spared[childless] = 1
-        backoff = spared / total
-        prob = np.where(kept_here, count - discount, 0) / total[level.parent]
-        prob += backoff[level.parent] * lower[level.suffix]
-        probs.append(prob)
+    for level, kept_here in zip(levels, kept, strict=True):
+        count = counts.pop(0)
+        total, backoff = np.zeros(len(lower)), np.zeros(len(lower))
+        n = np.zeros(6, np.int64)
+        if level.rare:
+            total += level.rare.by_parent
+            backoff += level.rare.by_parent
+            n += level.rare.n
+        discounts = _discounts(n + _count_counts(count))
+        _sum_up(level.parent, count, kept_here, discounts, total, backoff)
+        _interpolate(level.parent, level.suffix, count, kept_here, discounts, total, backoff, lower)
+        probs.append(count)
         backoffs.append(backoff)
-        lower = prob
-    backoffs.append(np.ones(len(lower)))
+        lower = count
+    backoffs.append(np.broadcast_to(1.0, len(lower)))
     probs[0][BOS] = 0
     return [Estimate(*both) for both in zip(probs, backoffs[1:], strict=True)]
 
 
-def _discounts(count: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What counts of 0, 1, 2, and 3 or more are lowered by (Chen and Goodman 1998, equation 26)."""
-    n = np.bincount(np.minimum(count, 5).astype(np.int64), minlength=6).astype(np.float64)
+@compiled
+def _add_predecessors(suffix: Any, count: Any, kept: Any, predecessors: Any) -> None:
+    for index in range(len(suffix)):
+        predecessors[suffix[index]] += 1.0 if kept[index] else count[index]
+
+
+@compiled
+def _count_counts(count: Any) -> Any:
+    """How many of them are 0, 1, 2, 3, 4 and at least 5."""
+    n = np.zeros(6, np.int64)
+    for value in count:
+        n[int(min(value, 5.0))] += 1
+    return n
+
+
+@compiled
+def _sum_up(parent: Any, count: Any, kept: Any, discounts: Any, total: Any, backoff: Any) -> None:
+    """The counts after each context, and of what part of them backing off disposes."""
+    for index in range(len(parent)):
+        total[parent[index]] += count[index]
+        spared = discounts[int(min(count[index], 3.0))] if kept[index] else count[index]
+        backoff[parent[index]] += spared
+    for context in range(len(total)):
+        if total[context] == 0:  # it has no children
+            total[context] = backoff[context] = 1.0
+        backoff[context] /= total[context]
+
+
+@compiled
+def _interpolate(
+    parent: Any,
+    suffix: Any,
+    count: Any,
+    kept: Any,
+    discounts: Any,
+    total: Any,
+    backoff: Any,
+    lower: Any,
+) -> None:
+    """Puts probabilities in the place of counts."""
+    for index in range(len(parent)):
+        own = count[index] - discounts[int(min(count[index], 3.0))] if kept[index] else 0.0
+        context = parent[index]
+        count[index] = own / total[context] + backoff[context] * lower[suffix[index]]
+
+
+def _discounts(n: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What counts of 0, 1, 2, and 3 or more are lowered by (Chen and Goodman 1998, equation 26).
+
+    Args:
+        n: how many n-grams have a count of 0, 1, 2, 3, 4 and at least 5.
+    """
     if (n[1:5] == 0).any():
         return _FALLBACK
     y = n[1] / (n[1] + 2 * n[2])
