@@ -38,9 +38,11 @@ _APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼ`´＇"), "'")
 _LETTERS = str.maketrans(
     {"ß": "SS", "Æ": "AE", "æ": "AE", "Œ": "OE", "œ": "OE", "Ø": "O", "ø": "O"}
 )
+_PUNCTUATION = dict.fromkeys(map(ord, '-‐‑‒–—―.,;:!?¡¿"“”„«»()[]{}<>/\\|_*~…•'), " ")
+_SPACES = _PUNCTUATION | {ord("`"): "'"}
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 # An apostrophe that no letter touches is a quotation mark.
-_LONE_APOSTROPHE = re.compile(r"(?<!\w)'+(?!\w)")
-_PUNCTUATION = re.compile(r"[\s\-‐-―.,;:!?¡¿\"“”„«»()\[\]{}<>/\\|_*~…•]+")
+_LONE_APOSTROPHE = re.compile(r"'(?<!\w')'*(?!\w)")
 _FOREIGN = re.compile(rf"[^{ALPHABET} ]")
 
 _PLAIN = re.compile(r"[A-Z' \t]*")  # LibriSpeech's transcripts: nothing in them is a mark
@@ -125,12 +127,11 @@ def normalise(text: str) -> str:
     """
     if not _PLAIN.fullmatch(text) and _MARKS.search(text):
         text = _without_marks(text)
-    text = text.translate(_APOSTROPHES).translate(_LETTERS)
     if not text.isascii():
-        decomposed = unicodedata.normalize("NFKD", text)
-        text = "".join(c for c in decomposed if not unicodedata.combining(c))
-    text = text.upper()
-    text = _LONE_APOSTROPHE.sub(" ", _PUNCTUATION.sub(" ", text))
+        text = _NOT_ASCII.sub(_to_ascii, text)
+    text = text.upper().translate(_SPACES)
+    if "'" in text:
+        text = _LONE_APOSTROPHE.sub(" ", text)
     text = " ".join(text.split())
     if _report.get() and (match := _FOREIGN.search(text)):
         note_rule("foreign", match[0])
@@ -143,6 +144,14 @@ def compose(text: str) -> str:
     if composed != text:
         note_rule("composed", next(w for w in text.split() if unicodedata.normalize("NFC", w) != w))
     return composed
+
+
+def _to_ascii(match: re.Match[str]) -> str:
+    """Characters beyond ASCII as those that they stand for, as far as there are any."""
+    text = match[0].translate(_APOSTROPHES).translate(_LETTERS)
+    decomposed = unicodedata.normalize("NFKD", text)
+    text = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return text.upper().translate(_PUNCTUATION)
 
 
 def foreign_characters(text: str) -> str:
