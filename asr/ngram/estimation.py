@@ -21,7 +21,7 @@ from asr.runtime.progress import bar
 DEFAULT_ORDER = 3
 DEFAULT_VOCABULARY = 80_000  # words
 
-_BYTES = 2  # of an n-gram in the compact form, to begin with
+_BYTES = 1.7  # of an n-gram in the compact form, to begin with
 _CLOSE = 0.98  # of the size asked for is close enough
 
 
@@ -95,7 +95,7 @@ def _fitted(
     best = None
     most = sum(int((loss > -np.inf).sum()) for loss in losses[1:])
     low, high = -1, 1 + (most if max_ngrams is None else min(most, max_ngrams))  # too few, too many
-    size = min(high - 1, max_bytes // _BYTES)
+    size = min(high - 1, int(max_bytes / _BYTES))
     while high - low > 1:
         model = _pruned(words, levels, losses, size)
         taken = compact_size(model)
