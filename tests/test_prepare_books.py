@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr.ngram import held_out
+from asr.corpora import held_out
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "prepare_books"
 HELD_OUT = "SHE HAD NEVER SEEN THE OLD HARBOUR SO FULL OF SHIPS"
