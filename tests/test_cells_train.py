@@ -82,10 +82,9 @@ def test_a_recipe_with_it_is_killed_and_resumed_to_the_same_weights(
     run("transcribe", clip.audio_filepath, "--model", model, "--format", "json")
     transcript = json.loads(capsys.readouterr().out)
     assert transcript["duration"] == pytest.approx(audio_duration(clip.audio_filepath), abs=0.01)
-    run("align", clip.audio_filepath, "--model", model, "--text", clip.text, "--format", "json")
-    words = json.loads(capsys.readouterr().out)["words"]
-    assert [word["text"] for word in words] == clip.text.split()
-    assert [word["start"] for word in words] == sorted(word["start"] for word in words)
+    # After eight steps no model knows which words are spoken.
+    assert main(["align", clip.audio_filepath, "--model", str(model), "--text", clip.text]) == 1
+    assert "the text is not what is spoken in it" in capsys.readouterr().err
     assert what in (model / "README.md").read_text()
     assert encoder.items() <= yaml.safe_load((model / "config.yaml").read_text())["encoder"].items()
     run("evaluate", tiny_recipe.parent / "clips.jsonl", "--model", model)
