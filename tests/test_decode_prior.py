@@ -88,7 +88,7 @@ def test_tuning_measures_it_on_its_set_and_weighs_it(librivox, tmp_path, capsys)
     manifest, output = tmp_path / "clips.jsonl", tmp_path / "tuned.yaml"
     write_manifest(manifest, librivox[1:3])
     folder = find_model()
-    command = ["tune", "english-18h", str(manifest), "--lm", str(folder / "words.lm")]
+    command = ["tune", "english", str(manifest), "--lm", str(folder / "words.lm")]
     command += ["--lexicon", str(folder / "words.lexicon"), "--head", "intermediate"]
     assert main([*command, "-o", str(output)]) == 0
     tried = set(re.findall(r"prior weight (\d\.\d\d)", capsys.readouterr().err))

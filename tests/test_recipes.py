@@ -24,6 +24,8 @@ def test_a_recipe_trains(path, tmp_path, librivox, monkeypatch):
         [
             *data,
             "data.tables={}",
+            "data.corpora={}",
+            "init_from=null",  # a run that is not there
             "data.tune={}",
             "units.size=40",  # the clips don't have more pairs
             "model.encoder.hidden=32",

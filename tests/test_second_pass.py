@@ -154,7 +154,7 @@ def test_a_second_pass_is_tuned(recurrent, librivox, tmp_path, capsys):
     manifest, output = tmp_path / "clips.jsonl", tmp_path / "tuned.yaml"
     write_manifest(manifest, librivox[:3])
     bundled = find_model()
-    command = ["tune", "english-18h", str(manifest), "--lm", str(bundled / "words.lm")]
+    command = ["tune", "english", str(manifest), "--lm", str(bundled / "words.lm")]
     command += ["--lexicon", str(bundled / "words.lexicon"), "--head", "intermediate"]
     command += ["--readings", "10", "--recurrent", str(recurrent), "-o", str(output)]
     assert main(command) == 0
@@ -167,7 +167,11 @@ def test_a_second_pass_is_tuned(recurrent, librivox, tmp_path, capsys):
     evaluate = ["evaluate", str(manifest), "--config", str(output), "--json", str(report)]
     assert main(evaluate) == 0
     rescored = json.loads(report.read_text())["sets"][0]["wer"]
-    assert main([*evaluate, "--no-rescoring"]) == 0
+    # Without corrections the same lists have at least as many errors.
+    config = read_decoder_config(output)
+    weightless = second.model_copy(update={"weights": SecondPassWeights()})
+    write_decoder_config(output, config.model_copy(update={"second_pass": weightless}))
+    assert main(evaluate) == 0
     assert rescored <= json.loads(report.read_text())["sets"][0]["wer"]
 
 

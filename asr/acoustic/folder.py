@@ -35,7 +35,7 @@ _CHECKED = (CONFIG, TOKENIZER, INTERMEDIATE_TOKENIZER, WEIGHTS)
 _CHECKSUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 BUNDLED = Path(__file__).parents[1] / "models"
-DEFAULT_MODEL = "english-18h"
+DEFAULT_MODEL = "english"
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ def inspect_gates(
         emissions.log_probs.numpy(), emissions.lengths.numpy()
     )[0]
     if not hypothesis.tokens:
-        raise AsrError(f"the model hears no speech in {audio}; give it a recording of some")
+        raise AsrError(f"the model finds no speech in {audio}; give it a recording of speech")
     frame = checkpoint.model.frames_per_emission / FRAMES_PER_SECOND
     words = [
         Word(word.text, word.start * frame, word.end * frame, word.confidence)
